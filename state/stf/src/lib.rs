@@ -9,6 +9,9 @@ extern crate alloc;
 
 pub mod error;
 pub mod events;
+pub mod hash;
+pub mod incremental;
+pub mod merkle;
 pub mod platform;
 pub mod records;
 pub mod store;
