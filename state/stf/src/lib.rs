@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+mod blocks;
 pub mod error;
 pub mod events;
 pub mod hash;
@@ -17,5 +18,6 @@ pub mod ram;
 pub mod records;
 pub mod store;
 mod table;
+pub mod tree;
 pub mod types;
 mod words;
