@@ -7,17 +7,25 @@
 
 extern crate alloc;
 
+pub mod abi;
 mod blocks;
+pub mod codec;
+pub mod eip712;
+pub mod envelope;
 pub mod error;
 pub mod events;
 pub mod hash;
 pub mod incremental;
+pub mod l1;
 pub mod merkle;
+pub mod operations;
 pub mod platform;
 pub mod ram;
 pub mod records;
+pub mod rlp;
 pub mod store;
 mod table;
 pub mod tree;
 pub mod types;
+pub mod varint;
 mod words;
