@@ -1,0 +1,1 @@
+"""Bots: what trades on the devnet when nobody else does."""
