@@ -142,12 +142,22 @@ def _compile(sources: dict[str, Any]) -> dict[str, Any]:
 
 
 def _install() -> None:
-    """Fetch the pinned packages if they are not there."""
-    if (MODULES / "solc").is_dir():
+    """Fetch the pinned packages, unless those that matter are there in the pinned version."""
+    if all(_installed(package) for package in ("solc", "@openzeppelin/contracts")):
         return
     command = [_tool("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     if subprocess.run(command, cwd=ROOT, timeout=COMPILE_SECONDS, check=False).returncode != 0:
         raise BuildError("npm ci failed; its output above says why")
+
+
+def _installed(package: str) -> bool:
+    manifest = MODULES / package / "package.json"
+    if not manifest.is_file():
+        return False
+    lock = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))
+    pinned = lock["packages"][f"node_modules/{package}"]["version"]
+    present = json.loads(manifest.read_text(encoding="utf-8"))["version"]
+    return bool(pinned == present)
 
 
 def _tool(name: str) -> str:
