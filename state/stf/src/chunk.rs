@@ -1,0 +1,55 @@
+//! One chunk, from root to root: the whole of what a dispute is about.
+//!
+//! In: a context, preimages, a platform. Out: the next chunk root.
+//! Holds: the guest and native code run this very function (rollup.md 4.4).
+//! Not here: the loop (`machine`), where preimages come from (`state/guest`, `recording`).
+
+use crate::context::Context;
+use crate::error::Fault;
+use crate::events::Event;
+use crate::l1::header_root;
+use crate::machine::{self, ChunkEnd, Machine};
+use crate::platform::{Platform, Sink};
+use crate::preimages::{Preimages, tagged_eight};
+use crate::records::Header;
+use crate::types::Word;
+use crate::witness::WitnessStore;
+use crate::witness_inputs::WitnessInputs;
+
+/// Nobody listens.
+struct Silent;
+
+impl Sink for Silent {
+    fn begin(&mut self, _kind: u8) {}
+    fn operation(&mut self, _code: u8, _reason: u16) {}
+    fn event(&mut self, _operation: u16, _event: Event) {}
+    fn drop_events(&mut self) {}
+    fn end(&mut self, _reason: u16) {}
+}
+
+/// The root after the chunk that starts at `context.previous`.
+///
+/// # Errors
+/// Those of `Preimages`; `Fault::Corrupt` if the root before is not that of a running rollup.
+pub fn run<W: Preimages + Copy>(
+    context: Context,
+    preimages: W,
+    platform: impl Platform,
+) -> Result<Word, Fault> {
+    let words = tagged_eight(&mut { preimages }, &context.previous)?;
+    let header = Header::decode(&words).ok_or(Fault::Corrupt)?;
+    let told = machine::Context {
+        chain_id: context.chain_id,
+        inbox: context.inbox,
+        version: context.version,
+    };
+    let store = WitnessStore::new(header.state_root, preimages);
+    let mut machine = Machine::new(store, platform, Silent, header, told);
+    let mut inputs = WitnessInputs::new(context, preimages);
+    if machine.run_chunk(&mut inputs)? == ChunkEnd::Wait {
+        // What is on L1 is complete.
+        return Err(Fault::Corrupt);
+    }
+    machine.header.state_root = machine.store.root(&mut machine.platform)?;
+    Ok(header_root(&machine.header.encode(), &mut machine.platform))
+}
