@@ -12,11 +12,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from eth_hash.auto import keccak
+
 from sequencer.flow.entropy import FieldEntropy
 from sequencer.flow.plan import CODE_CANCEL, CODE_PLACE, Envelope, Operation
 from sequencer.sdk.account import Account
-from sequencer.sdk.operations import IOC, Cancel, Place, Replace, batch_calldata, calldata
-from sequencer.sdk.signing import Key, keccak
+from sequencer.sdk.signing import Key
+from state.tx import Cancel, Place, Replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,9 @@ class Preparer:
         for envelope in envelopes:
             account = self.account(envelope.account)
             operations = envelope.operations
-            if len(operations) == 1:
-                data = calldata([self._operation(operations[0], taker=envelope.taker)])
-            else:
-                data = batch_calldata(b"".join(
-                    self._operation(each, taker=False).packed() for each in operations
-                ))  # fmt: skip
-            signed = account.sign_calldata(data)
+            signed = account.sign(
+                [self._operation(each, taker=envelope.taker) for each in operations]
+            )
             self.entropy.count(envelope)
             yield Ready(
                 signed.raw,
@@ -92,7 +90,5 @@ class Preparer:
             return Cancel(market.number, client_id)
         price_e9, qty_e9 = tick * market.tick_e9, lots * market.lot_e9
         if code == CODE_PLACE:
-            if taker:
-                return Place(market.number, buy, price_e9, qty_e9, client_id, IOC)
-            return Place(market.number, buy, price_e9, qty_e9, client_id, post_only=True)
+            return Place(market.number, buy, price_e9, qty_e9, taker, not taker, client_id)
         return Replace(market.number, client_id, price_e9, qty_e9)

@@ -7,22 +7,10 @@ through L1; the operations are `Place`, `Cancel`, `CancelById`, `Replace`, `Canc
 
 from sequencer.sdk.account import Account
 from sequencer.sdk.client import Client, NodeUnreachableError, RpcError
-from sequencer.sdk.operations import (
-    GTC,
-    IOC,
-    Cancel,
-    CancelAll,
-    CancelById,
-    Operation,
-    Place,
-    Replace,
-    Withdraw,
-)
 from sequencer.sdk.signing import Key, Signed
+from state.tx import Cancel, CancelAll, CancelById, Operation, Place, Replace, Withdraw
 
 __all__ = [
-    "GTC",
-    "IOC",
     "Account",
     "Cancel",
     "CancelAll",

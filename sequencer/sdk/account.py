@@ -14,18 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sequencer.sdk.client import Client
-from sequencer.sdk.operations import (
-    GTC,
-    IOC,
-    Cancel,
-    CancelAll,
-    Operation,
-    Place,
-    Replace,
-    Withdraw,
-    calldata,
-)
 from sequencer.sdk.signing import Key, Signed, sign_envelope
+from state.tx import Cancel, CancelAll, Operation, Place, Replace, Withdraw
 
 
 class Account:
@@ -53,11 +43,7 @@ class Account:
 
     def sign(self, operations: Sequence[Operation]) -> Signed:
         """Sign `operations` as the next envelope."""
-        return self.sign_calldata(calldata(operations, self.subaccount))
-
-    def sign_calldata(self, data: bytes) -> Signed:
-        """Sign ready calldata as the next envelope."""
-        signed = sign_envelope(self.key, self.chain_id, self.nonce, data)
+        signed = sign_envelope(self.key, self.chain_id, self.nonce, self.subaccount, operations)
         self.nonce += 1
         return signed
 
@@ -72,7 +58,7 @@ class Account:
         before = self.nonce
         signed = self.sign(operations)
         try:
-            return str(await node.call("eth_sendRawTransaction", "0x" + signed.raw.hex()))
+            return str(await node.call("eth_sendRawTransaction", signed.raw_hex))
         except BaseException:
             self.nonce = before
             raise
@@ -82,9 +68,7 @@ class Account:
         before = self.nonce
         signed = self.sign(operations)
         try:
-            receipt: dict[str, Any] = await node.call(
-                "eth_sendRawTransactionSync", "0x" + signed.raw.hex()
-            )
+            receipt: dict[str, Any] = await node.call("eth_sendRawTransactionSync", signed.raw_hex)
         except BaseException:
             self.nonce = before
             raise
@@ -103,8 +87,7 @@ class Account:
         immediate: bool = False,
     ) -> dict[str, Any]:
         """Place one order; the receipt."""
-        tif = IOC if immediate else GTC
-        order = Place(market, buy, price_e9, qty_e9, client_id, tif, post_only)
+        order = Place(market, buy, price_e9, qty_e9, immediate, post_only, client_id)
         return await self.send_and_wait(node, [order])
 
     async def replace(

@@ -7,8 +7,8 @@ Out: results; `RpcError` with the node's code, message and data.
 Over a WebSocket the node takes requests in the order in which they were sent, so calls may overlap
 and still keep their order. Over HTTP they are separate requests.
 
-Holds: every call ends: with an answer, an error, or at its timeout. At most `IN_FLIGHT_MAX` requests
-wait for answers at once.
+Holds: every call ends: with an answer, an error, or at its timeout. At most `IN_FLIGHT_MAX`
+requests wait for answers at once.
 """
 
 import asyncio
@@ -109,7 +109,7 @@ class Client:
         return answers[0]
 
     async def call_many(self, calls: Sequence[Call]) -> list[Any]:
-        """Results in the order of `calls`, sent as one JSON-RPC batch; errors as `RpcError` values."""
+        """Results in the order of `calls`, sent as one batch; errors as `RpcError` values."""
         if not calls:
             return []
         first = self._next_id
