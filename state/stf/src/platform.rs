@@ -60,3 +60,39 @@ pub trait Sink {
     /// The input ended: 0, or why it was skipped as a whole.
     fn end(&mut self, reason: u16);
 }
+
+impl<P: Platform> Platform for &mut P {
+    fn hash64(&mut self, left: &Word, right: &Word) -> Word {
+        (**self).hash64(left, right)
+    }
+
+    fn keccak256(&mut self, data: &[u8]) -> Word {
+        (**self).keccak256(data)
+    }
+
+    fn recover(&mut self, digest: &Word, signature: &[u8; 64]) -> Option<Address> {
+        (**self).recover(digest, signature)
+    }
+}
+
+impl<K: Sink> Sink for &mut K {
+    fn begin(&mut self, kind: u8) {
+        (**self).begin(kind);
+    }
+
+    fn operation(&mut self, code: u8, reason: u16) {
+        (**self).operation(code, reason);
+    }
+
+    fn event(&mut self, operation: u16, event: Event) {
+        (**self).event(operation, event);
+    }
+
+    fn drop_events(&mut self) {
+        (**self).drop_events();
+    }
+
+    fn end(&mut self, reason: u16) {
+        (**self).end(reason);
+    }
+}

@@ -84,3 +84,23 @@ pub trait Store:
         Access::<R>::edit(self, index)
     }
 }
+
+impl<R: Record, S: Access<R>> Access<R> for &mut S {
+    fn get(&mut self, index: u64) -> Result<&R, Fault> {
+        (**self).get(index)
+    }
+
+    fn edit(&mut self, index: u64) -> Result<&mut R, Fault> {
+        (**self).edit(index)
+    }
+}
+
+impl<S: Store> Store for &mut S {
+    fn checkpoint(&mut self) {
+        (**self).checkpoint();
+    }
+
+    fn rollback(&mut self) {
+        (**self).rollback();
+    }
+}
