@@ -4,6 +4,7 @@
 //! Holds: docs/formats.md §2 and §3; big-endian, because Ethereum looks.
 //! Not here: the state tree (`tree`), the incremental tree (`incremental`).
 
+use crate::merkle;
 use crate::platform::Platform;
 use crate::records::HEADER_WORDS;
 use crate::types::{Address, Direct, RecordMeta, Word, ZERO};
@@ -78,7 +79,7 @@ pub fn page_hashes(data: &[u8], platform: &mut impl Platform) -> Vec<Word> {
 /// The root over the pages of a batch's data; None if there are more than 128.
 pub fn page_root(data: &[u8], platform: &mut impl Platform) -> Option<Word> {
     let hashes = page_hashes(data, platform);
-    root_of(hashes, PAGE_DEPTH, ZERO, platform)
+    (hashes.len() <= 1 << PAGE_DEPTH).then(|| merkle::root(&hashes, PAGE_DEPTH, platform))
 }
 
 /// The preimage of a direct input's leaf.
@@ -142,7 +143,7 @@ pub struct Withdrawal {
 
 /// The leaf of a withdrawal.
 pub fn withdrawal_leaf(withdrawal: &Withdrawal, platform: &mut impl Platform) -> Word {
-    let leaves = Vec::from([
+    let leaves = [
         right_aligned(&withdrawal.index.to_be_bytes()),
         right_aligned(&withdrawal.chain_id.to_be_bytes()),
         right_aligned(&withdrawal.vault.0),
@@ -151,9 +152,8 @@ pub fn withdrawal_leaf(withdrawal: &Withdrawal, platform: &mut impl Platform) ->
         right_aligned(&withdrawal.amount.to_be_bytes()),
         right_aligned(&withdrawal.recipient.0),
         ZERO,
-    ]);
-    // Eight leaves always fit a tree of depth three.
-    root_of(leaves, 3, ZERO, platform).unwrap_or(ZERO)
+    ];
+    merkle::root(&leaves, 3, platform)
 }
 
 /// What an epoch is about: all records and direct inputs up to the counts that `seal` fixed.
@@ -184,7 +184,7 @@ pub fn input_hash(epoch: &EpochInput, platform: &mut impl Platform) -> Word {
 
 /// The chunk root of a header: the tree over its words, tagged live.
 pub fn header_root(words: &[Word; HEADER_WORDS], platform: &mut impl Platform) -> Word {
-    let mut root = root_of(words.to_vec(), 3, ZERO, platform).unwrap_or(ZERO);
+    let mut root = merkle::root(words, 3, platform);
     root[0] = 0;
     root
 }
@@ -192,34 +192,22 @@ pub fn header_root(words: &[Word; HEADER_WORDS], platform: &mut impl Platform) -
 /// The commitment over the chunk roots of an epoch, the last one repeated to the end; None if there is
 /// none, or more than the tree has leaves.
 pub fn commitment_root(chunk_roots: &[Word], platform: &mut impl Platform) -> Option<Word> {
-    let last = *chunk_roots.last()?;
-    root_of(chunk_roots.to_vec(), COMMITMENT_DEPTH, last, platform)
-}
-
-/// The root of a tree whose missing leaves are all `fill`; None if the leaves are too many.
-fn root_of(
-    leaves: Vec<Word>,
-    depth: u32,
-    fill: Word,
-    platform: &mut impl Platform,
-) -> Option<Word> {
-    if leaves.len() as u64 > 1_u64 << depth {
+    if chunk_roots.len() as u64 > 1 << COMMITMENT_DEPTH {
         return None;
     }
-    let (mut level, mut missing) = (leaves, fill);
-    for _ in 0..depth {
+    // What stands right of the last chunk, at the height reached so far.
+    let mut repeated = *chunk_roots.last()?;
+    let mut level = chunk_roots.to_vec();
+    for _ in 0..COMMITMENT_DEPTH {
         let mut above = Vec::with_capacity(level.len().div_ceil(2));
         for pair in level.chunks(2) {
-            match pair {
-                [left, right] => above.push(platform.hash64(left, right)),
-                [left] => above.push(platform.hash64(left, &missing)),
-                _ => {}
-            }
+            let left = pair.first().unwrap_or(&repeated);
+            above.push(platform.hash64(left, pair.get(1).unwrap_or(&repeated)));
         }
-        missing = platform.hash64(&missing, &missing);
+        repeated = platform.hash64(&repeated, &repeated);
         level = above;
     }
-    Some(level.first().copied().unwrap_or(missing))
+    level.first().copied()
 }
 
 fn right_aligned(bytes: &[u8]) -> Word {

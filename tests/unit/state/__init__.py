@@ -1,0 +1,1 @@
+"""Tests of the Python half of the state."""
