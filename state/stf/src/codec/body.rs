@@ -133,14 +133,17 @@ impl<B: Bytes> Prefix<'_, B> {
     }
 
     fn varint(&mut self) -> Result<Option<u64>, Fault> {
-        let mut bytes = Vec::with_capacity(10);
-        while let Some(byte) = self.byte()? {
-            bytes.push(byte);
-            if byte < 0x80 || bytes.len() == 10 {
+        let (mut bytes, mut size) = ([0; 10], 0);
+        for place in &mut bytes {
+            let Some(byte) = self.byte()? else { return Ok(None) };
+            *place = byte;
+            size += 1;
+            if byte < 0x80 {
                 break;
             }
         }
-        let value: Result<u64, Broken> = Reader::new(&bytes).varint();
+        let read = bytes.get(..size).ok_or(Fault::Misuse)?;
+        let value: Result<u64, Broken> = Reader::new(read).varint();
         Ok(value.ok())
     }
 }
