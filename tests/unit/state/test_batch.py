@@ -9,14 +9,14 @@ import pytest
 from state import batch, tx
 from state.batch_columns import Reader, encode_difference
 from state.errors import BadBatchError
-from tests.unit.state import format_vectors
+from tests.unit.state import segment_vectors
 
 T_FIRST, DIRECT_TO = 1_800_000_000_000, 50
 
 
 def test_a_random_block_survives_its_segment(rng: random.Random) -> None:
     for _ in range(150):
-        block = format_vectors.random_block(rng, rng.randrange(12))
+        block = segment_vectors.random_block(rng, rng.randrange(12))
         data = batch.encode_segment(block, T_FIRST, DIRECT_TO)
         assert batch.decode_segment(data, T_FIRST, DIRECT_TO) == block
 
@@ -24,7 +24,7 @@ def test_a_random_block_survives_its_segment(rng: random.Random) -> None:
 def test_a_damaged_segment_is_bad_or_canonical(rng: random.Random) -> None:
     good = bad = 0
     for _ in range(1_500):
-        block = format_vectors.random_block(rng, rng.randrange(1, 4))
+        block = segment_vectors.random_block(rng, rng.randrange(1, 4))
         data = bytearray(batch.encode_segment(block, T_FIRST, DIRECT_TO))
         for _ in range(rng.randrange(1, 3)):
             data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
@@ -41,7 +41,7 @@ def test_a_damaged_segment_is_bad_or_canonical(rng: random.Random) -> None:
     assert bad > 0
 
 
-@pytest.mark.parametrize("case", format_vectors.bad_segments(), ids=lambda case: case["name"])
+@pytest.mark.parametrize("case", segment_vectors.bad_segments(), ids=lambda case: case["name"])
 def test_a_segment_with_one_mistake_is_bad(case: dict) -> None:
     with pytest.raises(BadBatchError):
         batch.decode_segment(bytes.fromhex(case["bytes"]), 0, 100)
@@ -58,7 +58,7 @@ def test_a_body_is_its_segments() -> None:
 
 
 def test_a_bad_segment_ends_the_batch_and_a_bad_directory_empties_it(rng: random.Random) -> None:
-    block = format_vectors.random_block(rng, 3)
+    block = segment_vectors.random_block(rng, 3)
     segment = batch.encode_segment(block, T_FIRST, DIRECT_TO)
     data = batch.encode_body([segment, b"\0", segment])
     assert list(batch.decode_batch(data, T_FIRST, DIRECT_TO)) == [block]

@@ -13,7 +13,7 @@ from eth_account import Account
 from eth_hash.auto import keccak
 
 from state import tx
-from tests.unit.state import format_vectors
+from tests.unit.state import segment_vectors
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "envelopes.json").read_text())
 KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
@@ -77,7 +77,7 @@ def test_signing_gives_the_bytes_that_eth_account_signed(case: dict) -> None:
 def test_a_random_envelope_recovers_to_its_signer(rng: random.Random) -> None:
     address = Account.from_key(KEY).address
     for _ in range(40):
-        operations = [format_vectors.random_operation(rng) for _ in range(rng.randrange(1, 9))]
+        operations = [segment_vectors.random_operation(rng) for _ in range(rng.randrange(1, 9))]
         fees = rng.choice([tx.DEFAULT_FEES, tx.Type2Fees(1, 2**64 - 1, 5), tx.LegacyFees(0, 0)])
         raw = tx.sign_transaction(KEY, 412_000, rng.getrandbits(64), 0, operations, fees=fees)
         assert Account.recover_transaction(raw) == address
