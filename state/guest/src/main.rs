@@ -20,7 +20,7 @@ const FAILED: u64 = 1;
 /// The program, once there is a stack.
 fn run() -> ! {
     match stf::chunk::run(calls::context(), calls::Witness, calls::Machine) {
-        Ok(root) => calls::halt(0, &root),
+        Ok(outcome) => calls::halt(0, &outcome.root),
         Err(_) => calls::halt(FAILED, &ZERO),
     }
 }

@@ -1,6 +1,6 @@
 //! One chunk, from root to root: the whole of what a dispute is about.
 //!
-//! In: a context, preimages, a platform. Out: the next chunk root.
+//! In: a context, preimages, a platform. Out: the next chunk root, the weight of the steps to it.
 //! Holds: the guest and native code run this very function (rollup.md 4.4).
 //! Not here: the loop (`machine`), where preimages come from (`state/guest`, `recording`).
 
@@ -13,6 +13,7 @@ use crate::platform::{Platform, Sink};
 use crate::preimages::{Preimages, tagged_eight};
 use crate::records::Header;
 use crate::types::Word;
+use crate::weight;
 use crate::witness::WitnessStore;
 use crate::witness_inputs::WitnessInputs;
 
@@ -27,7 +28,16 @@ impl Sink for Silent {
     fn end(&mut self, _reason: u16) {}
 }
 
-/// The root after the chunk that starts at `context.previous`.
+/// What came of a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The next chunk root.
+    pub root: Word,
+    /// Weight of its steps; all of a chunk's if it was full.
+    pub weight: u64,
+}
+
+/// Runs the chunk that starts at `context.previous`.
 ///
 /// # Errors
 /// Those of `Preimages`; `Fault::Corrupt` if the root before is not that of a running rollup.
@@ -35,7 +45,7 @@ pub fn run<W: Preimages + Copy>(
     context: Context,
     preimages: W,
     platform: impl Platform,
-) -> Result<Word, Fault> {
+) -> Result<Outcome, Fault> {
     let words = tagged_eight(&mut { preimages }, &context.previous)?;
     let header = Header::decode(&words).ok_or(Fault::Corrupt)?;
     let told = machine::Context {
@@ -46,10 +56,13 @@ pub fn run<W: Preimages + Copy>(
     let store = WitnessStore::new(header.state_root, preimages);
     let mut machine = Machine::new(store, platform, Silent, header, told);
     let mut inputs = WitnessInputs::new(context, preimages);
-    if machine.run_chunk(&mut inputs)? == ChunkEnd::Wait {
+    let weight = match machine.run_chunk(&mut inputs)? {
+        ChunkEnd::Full => weight::CHUNK,
+        ChunkEnd::EndOfInputs => machine.used(),
         // What is on L1 is complete.
-        return Err(Fault::Corrupt);
-    }
+        ChunkEnd::Wait => return Err(Fault::Corrupt),
+    };
     machine.header.state_root = machine.store.root(&mut machine.platform)?;
-    Ok(header_root(&machine.header.encode(), &mut machine.platform))
+    let root = header_root(&machine.header.encode(), &mut machine.platform);
+    Ok(Outcome { root, weight })
 }
