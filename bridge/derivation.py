@@ -15,23 +15,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eth_hash.auto import keccak
-
 from bridge.deployment import Deployment
 from bridge.errors import DerivationError
 from bridge.l1.client import Log
 from bridge.l1.contracts import decode_call, decode_event, event_topic
-from bridge.records import (
-    KIND_ADVANCE,
-    KIND_BATCH,
-    ZERO,
-    Frontier,
-    Meta,
-    input_hash,
-    pack_direct,
-    pair,
-    record_leaf,
-)
+from bridge.records import Frontier, pair, record_leaf
+from state._native import keccak256
+from state.l1_records import ZERO, Direct, RecordKind, RecordMeta, input_hash
 
 EMPTY = Frontier()
 
@@ -211,7 +201,7 @@ def _inbox(
         meta, data = _batch(log, calldata)
     elif name == "Advanced":
         time_ms, direct_to = fields["timeMs"], fields["directTo"]
-        meta, data = Meta(KIND_ADVANCE, 0, time_ms, time_ms, direct_to).encode(), b""
+        meta, data = RecordMeta(RecordKind.ADVANCE, 0, time_ms, time_ms, direct_to).encode(), b""
     else:
         return chains, None
     return _record(chains, log, fields, meta, data)
@@ -227,7 +217,7 @@ def _record(
     content = pair(chains.content, leaf)
     _same(log, "content chain", fields["content"], content)
     chains = replace(chains, content=content, records=chains.records.append(leaf))
-    if meta[0] == KIND_ADVANCE:
+    if meta[0] == RecordKind.ADVANCE:
         return chains, AdvanceRecord(record, meta, content, log.block, log.tx_hash)
     return chains, BatchRecord(record, meta, data, content, log.block, log.tx_hash)
 
@@ -237,16 +227,16 @@ def _batch(log: Log, calldata: Mapping[bytes, bytes]) -> tuple[bytes, bytes]:
         raise DerivationError(f"no calldata for the batch in transaction 0x{log.tx_hash.hex()}")
     header, data = decode_call("Inbox", "postBatch", calldata[log.tx_hash])
     _, t_first_ms, t_last_ms, direct_to, _ = header
-    return Meta(KIND_BATCH, len(data), t_first_ms, t_last_ms, direct_to).encode(), data
+    return RecordMeta(RecordKind.BATCH, len(data), t_first_ms, t_last_ms, direct_to).encode(), data
 
 
 def _direct(chains: Chains, log: Log, fields: dict[str, Any]) -> tuple[Chains, L1Event]:
     index = fields["index"]
     _same(log, "index of the direct input", index, chains.directs.count)
-    packed = pack_direct(
+    packed = Direct(
         fields["kind"], fields["sender"], index, fields["timeMs"], bytes(fields["data"])
-    )
-    leaf = bytes(keccak(packed))
+    ).encode()
+    leaf = keccak256(packed)
     running_hash = pair(chains.direct_hash, leaf)
     _same(log, "running hash of direct inputs", fields["runningHash"], running_hash)
     event = DirectInput(

@@ -7,8 +7,8 @@ Out:   eight words, and the root over them.
 
 from __future__ import annotations
 
-from bridge.records import Frontier, pair
-from state.tree import state_root
+from bridge.records import Frontier
+from state._native import EMPTY_STATE_ROOT, header_root
 
 VERSION = 1
 
@@ -16,15 +16,7 @@ VERSION = 1
 def genesis_header(version: int = VERSION) -> bytes:
     """Return the first header: everything zero but version, empty state, no withdrawals."""
     first = version.to_bytes(4, "little") + bytes(28)
-    return first + state_root({}) + Frontier().root() + bytes(5 * 32)
-
-
-def header_root(header: bytes) -> bytes:
-    """Return the root over a header, with the tag of a live one."""
-    words = [header[at : at + 32] for at in range(0, len(header), 32)]
-    while len(words) > 1:
-        words = [pair(words[at], words[at + 1]) for at in range(0, len(words), 2)]
-    return b"\x00" + words[0][1:]
+    return first + EMPTY_STATE_ROOT + Frontier().root() + bytes(5 * 32)
 
 
 def genesis_root(version: int = VERSION) -> bytes:
@@ -35,3 +27,8 @@ def genesis_root(version: int = VERSION) -> bytes:
 def withdrawals_of(header: bytes) -> tuple[bytes, int]:
     """Return root and count of the withdrawals that a header names."""
     return header[64:96], int.from_bytes(header[96:104], "little")
+
+
+def words_of(header: bytes) -> list[bytes]:
+    """Return the eight words of a header."""
+    return [header[at : at + 32] for at in range(0, len(header), 32)]

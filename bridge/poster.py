@@ -22,104 +22,54 @@ from dataclasses import dataclass, field
 
 from bridge import metrics
 from bridge.deployment import Deployment
-from bridge.errors import ContractError, L1Error, L1UnreachableError, TransactionError
+from bridge.errors import (
+    ContractError,
+    L1Error,
+    L1RpcError,
+    L1UnreachableError,
+    TransactionError,
+)
 from bridge.l1 import client
 from bridge.l1.client import L1, Receipt
 from bridge.l1.contracts import (
     call_request,
+    contract_error,
+    decode_event,
     decode_result,
     encode_call,
     event_topic,
 )
 from bridge.l1.signing import floor_gas, intrinsic_gas
 from bridge.l1.wallet import Ticket, Wallet
-from bridge.records import Meta, pair, record_leaf
+from bridge.posting import (
+    DISPLACING,
+    Displaced,
+    Landed,
+    PendingBatch,
+    PosterEvent,
+    PosterOptions,
+    Settled,
+    Stalled,
+)
+from bridge.records import pair, record_leaf
+from state.l1_records import RecordMeta
+
+__all__ = [
+    "Displaced",
+    "Landed",
+    "PendingBatch",
+    "Poster",
+    "PosterEvent",
+    "PosterOptions",
+    "Settled",
+    "Stalled",
+]
 
 # Gas of `postBatch` beside its calldata (tests/contracts/gas.json), with room.
 EXECUTION_GAS = 250_000
 EXECUTION_GAS_PER_BYTE = 8
 ACTION = "post_batch"
 log = logging.getLogger("bridge.poster")
-
-
-@dataclass(frozen=True, slots=True)
-class PendingBatch:
-    """A sealed batch, with the content chain on which it was built."""
-
-    record: int
-    meta: bytes
-    data: bytes
-    t_first_ms: int
-    t_last_ms: int
-    direct_to: int
-    expected_direct: bytes
-    prev_content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class PosterOptions:
-    """How much is in flight and how patient the poster is."""
-
-    queue_max: int = 32
-    in_flight_max: int = 8
-    # L1 blocks on top of a batch before it is forgotten here.
-    settle_depth: int = 8
-    poll_s: float = 0.25
-    attempts_max: int = 5
-    # After so many failures only now and then: each failure burns gas.
-    stalled_s: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """A batch is on L1; a reorganisation may still take it back."""
-
-    record: int
-    content: bytes
-    l1_block: int
-    tx_hash: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A batch is on L1, `settle_depth` blocks deep."""
-
-    record: int
-
-
-@dataclass(frozen=True, slots=True)
-class Displaced:
-    """
-    Batches from `record` on can never land; the node must sequence their inputs anew.
-
-    `reason` is advanced (by `advance`), other_record (of another poster), reorged (records or
-    direct inputs that they were built on are gone), too_late (`max_lag` or `max_wait` has passed).
-    """
-
-    record: int
-    reason: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stalled:
-    """A batch fails again and again; a person must look."""
-
-    record: int
-    detail: str
-
-
-PosterEvent = Landed | Settled | Displaced | Stalled
-
-# What a revert with these errors means, if the content chain still fits.
-_DISPLACING = {
-    "Inbox_BatchTooOld": "too_late",
-    "Inbox_InputOverdue": "too_late",
-    "Inbox_TimeFalls": "other_record",
-    "Inbox_DirectToFalls": "other_record",
-    "Inbox_DirectToBeyond": "reorged",
-    "Inbox_DirectHashDiffers": "reorged",
-}
 
 
 @dataclass(slots=True)
@@ -129,7 +79,7 @@ class _Item:
     queued_s: float
     ticket: Ticket | None = None
     landed_block: int | None = None
-    attempts: int = 0
+    failures: int = 0
     not_before_s: float = 0.0
     stalled: bool = False
 
@@ -155,7 +105,7 @@ class Poster:
     wallet: Wallet
     deployment: Deployment
     on_event: Callable[[PosterEvent], None]
-    options: PosterOptions = PosterOptions()
+    options: PosterOptions = field(default_factory=PosterOptions)
     clock: Callable[[], float] = time.time
     _items: deque[_Item] = field(default_factory=deque)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -176,7 +126,7 @@ class Poster:
 
     async def submit(self, batch: PendingBatch) -> None:
         """Queue a batch; wait while the queue is full. After a restart submit what L1 may lack."""
-        assert Meta.decode(batch.meta).size_bytes == len(batch.data)
+        assert RecordMeta.decode(batch.meta).size_bytes == len(batch.data)
         async with self._room:
             await self._room.wait_for(lambda: self.unposted < self.options.queue_max)
             if self._items:
@@ -216,6 +166,8 @@ class Poster:
         view = await self._fetch_view()
         position = self._position(view.content)
         if position is None:
+            position = await self._position_in_logs(view)
+        if position is None:
             await self._displace(0, *await self._why_moved(view))
             return
         self._mark_landed(position, view.head.number)
@@ -248,6 +200,25 @@ class Poster:
                 return index
         return len(self._items) if self._items[-1].content == content else None
 
+    async def _position_in_logs(self, view: _View) -> int | None:
+        """Return the same when L1 is further than the queue: after a restart, while it fills."""
+        last = self._items[-1]
+        if view.records <= last.batch.record + 1:
+            return None
+        query = {
+            "address": client.to_hex(self.deployment.inbox),
+            "topics": [
+                client.to_hex(event_topic("Inbox", "BatchPosted")),
+                client.to_hex(last.batch.record.to_bytes(32, "big")),
+            ],
+            "fromBlock": hex(self.deployment.deploy_block),
+            "toBlock": hex(view.head.number),
+        }
+        rows = await self.l1.request("eth_getLogs", [query])
+        found = [decode_event("Inbox", client.read_log(row)) for row in rows]
+        same = any(item is not None and item[1]["content"] == last.content for item in found)
+        return len(self._items) if same else None
+
     def _mark_landed(self, position: int, head: int) -> None:
         for index, item in enumerate(self._items):
             if index < position and item.landed_block is None:
@@ -260,7 +231,7 @@ class Poster:
     def _landed(self, item: _Item, head: int) -> None:
         receipt = _receipt(item.ticket)
         item.landed_block = head if receipt is None else receipt.block
-        item.attempts, item.stalled = 0, False
+        item.failures, item.stalled = 0, False
         size = len(item.batch.data)
         metrics.BATCHES.labels("calldata", "landed").inc()
         metrics.POSTED_BYTES.inc(size)
@@ -286,20 +257,21 @@ class Poster:
 
     async def _send_missing(self, view: _View) -> None:
         missing = [item for item in self._items if item.landed_block is None]
-        for place, item in enumerate(missing[: self.options.in_flight_max]):
+        # One that failed goes alone: whatever follows it would only burn gas.
+        alone = bool(missing) and missing[0].failures > 0
+        for place, item in enumerate(missing[: 1 if alone else self.options.in_flight_max]):
             if item.ticket is not None and not item.ticket.receipt.done():
                 continue
-            if item.ticket is not None and await self._failed(item, first=place == 0):
+            if item.ticket is not None and not await self._heed_failed(item, first=place == 0):
                 return
-            now = self.clock()
             if item.batch.t_first_ms < view.head.time_s * 1_000 - self._max_lag_ms():
                 await self._displace_item(item, "too_late", "the batch is older than max_lag")
                 return
-            if now < item.not_before_s:
+            if self.clock() < item.not_before_s or not await self._send(item):
                 return
-            await self._send(item)
 
-    async def _send(self, item: _Item) -> None:
+    async def _send(self, item: _Item) -> bool:
+        """Send a batch, or find that it is on its way; tell whether to go on with the next."""
         batch = item.batch
         header = (
             batch.prev_content,
@@ -309,17 +281,35 @@ class Poster:
             batch.expected_direct,
         )
         calldata = encode_call("Inbox", "postBatch", header, batch.data)
+        item.ticket = self._find_ticket(calldata)
+        if item.ticket is not None:
+            return True
+        if item.failures > 0 and not await self._rehearse(item, calldata):
+            return False
         execution = intrinsic_gas(calldata) + EXECUTION_GAS
         gas = max(floor_gas(calldata), execution + EXECUTION_GAS_PER_BYTE * len(batch.data))
-        if item.attempts == 0:
-            known = self._find_ticket(calldata)
-            if known is not None:
-                item.ticket = known
-                return
-        item.attempts += 1
         item.ticket = await self.wallet.send(
             self.deployment.inbox, calldata, action=ACTION, gas=gas
         )
+        return True
+
+    async def _rehearse(self, item: _Item, calldata: bytes) -> bool:
+        """Run a batch that failed before on L1's state, which costs nothing."""
+        request = {
+            "from": client.to_hex(self.wallet.address),
+            "to": client.to_hex(self.deployment.inbox),
+            "data": client.to_hex(calldata),
+        }
+        try:
+            await self.l1.request("eth_call", [request, "latest"])
+        except L1RpcError as refusal:
+            error = contract_error(refusal) or refusal
+            if isinstance(error, ContractError) and error.name == "Inbox_FromFuture":
+                # L1's clock is a little behind ours.
+                return False
+            await self._note_failure(item, error)
+            return False
+        return True
 
     def _find_ticket(self, calldata: bytes) -> Ticket | None:
         """Return the transaction with which a former process sent the same batch."""
@@ -327,29 +317,29 @@ class Poster:
             (ticket for ticket in self.wallet.in_flight if ticket.fields.data == calldata), None
         )
 
-    async def _failed(self, item: _Item, *, first: bool) -> bool:
-        """Look at a ticket that ended without landing; tell whether to stop this step."""
+    async def _heed_failed(self, item: _Item, *, first: bool) -> bool:
+        """Look at a ticket that ended without landing; tell whether to send the batch again."""
         ticket, item.ticket = item.ticket, None
         assert ticket is not None
         error = await self._why_failed(ticket)
         log.warning("batch.failed record=%d error=%s", item.batch.record, error)
         metrics.BATCHES.labels("calldata", "failed").inc()
-        if isinstance(error, ContractError) and first:
-            reason = _DISPLACING.get(error.name)
-            if reason is not None:
-                await self._displace_item(item, reason, str(error))
-                return True
-        if not first:
-            # It fell with the one before it: no fault of its own.
-            item.attempts = max(0, item.attempts - 1)
+        # One that is not the first fell with the one before it: no fault of its own.
+        return await self._note_failure(item, error) if first else True
+
+    async def _note_failure(self, item: _Item, error: Exception) -> bool:
+        """Count a failure of the first batch; tell whether another attempt is due now."""
+        item.failures += 1
+        if isinstance(error, ContractError) and error.name in DISPLACING:
+            await self._displace_item(item, DISPLACING[error.name], str(error))
             return False
-        if item.attempts >= self.options.attempts_max:
-            item.not_before_s = self.clock() + self.options.stalled_s
-            if not item.stalled:
-                item.stalled = True
-                log.error("batch.stalled record=%d error=%s", item.batch.record, error)
-                self.on_event(Stalled(item.batch.record, str(error)))
+        if item.failures < self.options.attempts_max:
             return True
+        item.not_before_s = self.clock() + self.options.stalled_s
+        if not item.stalled:
+            item.stalled = True
+            log.error("batch.stalled record=%d error=%s", item.batch.record, error)
+            self.on_event(Stalled(item.batch.record, str(error)))
         return False
 
     async def _why_failed(self, ticket: Ticket) -> Exception:
