@@ -75,15 +75,15 @@ type PyRecorded<'py> = (Bound<'py, PyBytes>, u64, Bound<'py, PyBytes>, PyPreimag
 /// chain, from the first one on.
 #[pyfunction]
 #[pyo3(signature = (rows, header, records, directs, chain_id, inbox))]
-pub(crate) fn record_chunk<'py>(
-    py: Python<'py>,
+pub(crate) fn record_chunk(
+    py: Python<'_>,
     rows: Vec<(Vec<u8>, Vec<u8>)>,
     header: [u8; 256],
     records: Vec<(Word, Vec<u8>)>,
     directs: Vec<Vec<u8>>,
     chain_id: u64,
     inbox: [u8; 20],
-) -> PyResult<PyRecorded<'py>> {
+) -> PyResult<PyRecorded<'_>> {
     let mut words = [[0; 32]; 8];
     for (word, bytes) in words.iter_mut().zip(header.as_chunks::<32>().0) {
         *word = *bytes;
