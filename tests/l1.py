@@ -96,7 +96,7 @@ async def running_l1(folder: Path) -> AsyncIterator[TestL1]:
         await l1.stop()
 
 
-async def deployed(l1: TestL1, **changes: Any) -> Deployment:
+async def deployed(l1: HttpL1, **changes: Any) -> Deployment:
     return await deploy(l1, GOVERNOR.key, replace(PLAN, **changes))
 
 
@@ -115,7 +115,7 @@ async def deposit(l1: TestL1, deployment: Deployment, owner: Account, amount: in
 
 
 async def batches(
-    l1: TestL1, deployment: Deployment, count: int, size: int, rng: random.Random
+    l1: HttpL1, deployment: Deployment, count: int, size: int, rng: random.Random
 ) -> list[PendingBatch]:
     """Return batches of noise that the Inbox takes one after the other, from where it stands."""
     inbox = deployment.inbox
@@ -124,7 +124,7 @@ async def batches(
     direct_to = await contracts.call(l1, "Inbox", inbox, "directCount")
     expected = await contracts.call(l1, "Inbox", inbox, "directHash", direct_to)
     last_ms = await contracts.call(l1, "Inbox", inbox, "lastTimeMs")
-    time_ms = max(last_ms, await l1.now_ms())
+    time_ms = max(last_ms, (await client.fetch_head(l1)).time_s * 1_000)
     made: list[PendingBatch] = []
     for offset in range(count):
         data = rng.randbytes(size)

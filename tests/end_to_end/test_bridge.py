@@ -1,6 +1,6 @@
 """
-The bridge alone, on the embedded L1 and on anvil: what an engine executed is posted, derived anew by
-a validator, claimed, confirmed and paid out.
+The bridge alone, on the embedded L1 and on anvil: what an engine executed is posted, derived
+anew by a validator, claimed, confirmed and paid out.
 """
 
 from __future__ import annotations
