@@ -15,7 +15,7 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from sequencer.sdk.client import Call, Client, NodeUnreachableError, RpcError
 from sequencer.sdk.signing import Key
@@ -88,13 +88,7 @@ class Reporter:
         signed = sign_report(
             self._key.private, Report(feed, price_e9, time_ms), self._chain_id, self._inbox
         )
-        report: dict[str, Any] = {
-            "feed": feed,
-            "priceE9": str(price_e9),
-            "timeMs": time_ms,
-            "signature": "0x" + signed.signature.hex(),
-        }
-        return "rollup_submitReport", [report]
+        return "rollup_submitReport", [feed, price_e9, time_ms, "0x" + signed.signature.hex()]
 
 
 class Oracle:

@@ -129,9 +129,34 @@ class Children:
         while self._running:
             await self._running.pop().stop()
 
+    def pids(self) -> dict[str, int]:
+        """Process ids by name."""
+        return {child.name: child.pid for child in self._running}
+
     def memory_bytes(self) -> int:
         """Memory of this process and of all children."""
         return sum(memory_bytes(pid) for pid in (os.getpid(), *(c.pid for c in self._running)))
+
+
+async def end_leftovers(pids: Sequence[int], mark: str) -> None:
+    """End children that outlived a parent which was killed: those with `mark` in their command."""
+    left = [pid for pid in pids if mark in _command_line(pid)]
+    for pid in left:
+        os.kill(pid, signal.SIGTERM)
+    deadline = asyncio.get_running_loop().time() + STOP_S_MAX
+    while left:
+        await asyncio.sleep(POLL_S)
+        left = [pid for pid in left if mark in _command_line(pid)]
+        if left and asyncio.get_running_loop().time() > deadline:
+            raise ChildError(f"processes {left} of an earlier run do not end: kill them by hand")
+
+
+def _command_line(pid: int) -> str:
+    """What a process was started with; empty where the system does not tell."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
 
 
 def python(module: str, *arguments: str) -> list[str]:

@@ -112,35 +112,60 @@ class Client:
         """Results in the order of `calls`, sent as one batch; errors as `RpcError` values."""
         if not calls:
             return []
-        first = self._next_id
-        self._next_id += len(calls)
-        payload = msgspec.json.encode(
-            [
-                {"jsonrpc": "2.0", "id": first + i, "method": method, "params": params}
-                for i, (method, params) in enumerate(calls)
-            ]
-        )
         async with self._slots:
+            first, payload = self._encode(calls)
+            if self._socket is not None:
+                return await self._answer(first, len(calls), await self._send(first, payload))
             try:
-                answer = await asyncio.wait_for(self._exchange(first, payload), self._timeout_s)
+                answer = await asyncio.wait_for(self._post(payload), self._timeout_s)
             except TimeoutError as error:
-                raise NodeUnreachableError(
-                    f"{self.url} did not answer {calls[0][0]} within {self._timeout_s:g} s"
-                ) from error
+                raise self._no_answer() from error
             except (aiohttp.ClientError, OSError) as error:
                 raise NodeUnreachableError(f"{self.url}: {error}") from error
-        return _in_order(answer, first, len(calls))
+            return _in_order(answer, first, len(calls))
 
-    async def _exchange(self, first: int, payload: bytes) -> Any:
-        if self._socket is None:
-            return await self._post(payload)
+    async def start_many(self, calls: Sequence[Call]) -> asyncio.Task[list[Any]]:
+        """
+        Send a batch over the WebSocket and return; the task has the results.
+
+        When this returns the batch is on its way, so batches that are started one after the other
+        arrive in that order. The caller bounds how many are in flight.
+        """
+        assert self._socket is not None, "only a WebSocket keeps the order"
+        first, payload = self._encode(calls)
+        future = await self._send(first, payload)
+        return asyncio.create_task(self._answer(first, len(calls), future))
+
+    def _encode(self, calls: Sequence[Call]) -> tuple[int, bytes]:
+        first = self._next_id
+        self._next_id += len(calls)
+        batch = [
+            {"jsonrpc": "2.0", "id": first + i, "method": method, "params": params}
+            for i, (method, params) in enumerate(calls)
+        ]
+        return first, msgspec.json.encode(batch)
+
+    async def _send(self, first: int, payload: bytes) -> asyncio.Future[Any]:
+        assert self._socket is not None
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[first] = future
         try:
             await self._socket.send_str(payload.decode())
-            return await future
+        except (aiohttp.ClientError, OSError) as error:
+            self._waiting.pop(first, None)
+            raise NodeUnreachableError(f"{self.url}: {error}") from error
+        return future
+
+    async def _answer(self, first: int, count: int, future: asyncio.Future[Any]) -> list[Any]:
+        try:
+            return _in_order(await asyncio.wait_for(future, self._timeout_s), first, count)
+        except TimeoutError as error:
+            raise self._no_answer() from error
         finally:
             self._waiting.pop(first, None)
+
+    def _no_answer(self) -> NodeUnreachableError:
+        return NodeUnreachableError(f"{self.url} did not answer within {self._timeout_s:g} s")
 
     async def _post(self, payload: bytes) -> Any:
         assert self._session is not None, "open() comes first"
@@ -181,8 +206,10 @@ def _first_id(answer: Any) -> int:
 def _in_order(answer: Any, first: int, count: int) -> list[Any]:
     if isinstance(answer, dict):  # one error for the whole batch
         error = answer.get("error") or {}
-        return [RpcError(error.get("code", 0), str(error.get("message", answer)), error.get("data"))
-                for _ in range(count)]  # fmt: skip
+        refusal = RpcError(
+            error.get("code", 0), str(error.get("message", answer)), error.get("data")
+        )
+        return [refusal] * count
     results: list[Any] = [RpcError(-32603, "the node left this call out of its answer")] * count
     for each in answer:
         place = each["id"] - first
