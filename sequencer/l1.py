@@ -1,0 +1,156 @@
+"""
+L1 feed: what the node takes from L1.
+
+In:  events of `bridge.follower`, `direct_depth` blocks deep.
+Out: direct inputs to `ordering`; stages of batches to `finality`.
+
+What L1 says of our batches is compared with the store. A difference means that this node and L1
+tell two stories; then the node stops, because everything it would answer could be replaced.
+
+Holds: a direct input is used once, and only as L1 has it; running hashes are kept until posted.
+Not here: posting (`bridge.poster`), what logs mean (`bridge.derivation`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from bridge.derivation import (
+    AdvanceRecord,
+    BatchRecord,
+    Confirmed,
+    DirectInput,
+    EpochSealed,
+    L1Event,
+    Reorged,
+)
+from bridge.errors import L1Error
+from bridge.follower import Follower
+from sequencer import logs, metrics
+from sequencer.finality import Finality
+from sequencer.ordering import MAX_DIRECTS, Direct, Ordering
+from state.store import Store
+
+log = logs.get("l1")
+
+
+class DivergedError(Exception):
+    """L1 has another history than this node: it must stop."""
+
+
+class L1Feed:
+    """Follows L1 for the node."""
+
+    def __init__(
+        self,
+        follower: Follower,
+        store: Store,
+        ordering: Ordering,
+        finality: Finality,
+        *,
+        wake: Callable[[], None],
+        poll_s: float = 0.25,
+    ) -> None:
+        self._follower = follower
+        self._store = store
+        self._ordering = ordering
+        self._finality = finality
+        self._wake = wake
+        self._poll_s = poll_s
+        self._hashes: dict[int, bytes] = {}
+        self._synced = asyncio.Event()
+        self.reachable = False
+
+    @property
+    def l1_block(self) -> int:
+        """Last L1 block that was read."""
+        return self._follower.l1_block
+
+    async def wait_synced(self) -> None:
+        """Wait until everything that L1 has, at depth, is read."""
+        await self._synced.wait()
+
+    def running_hash(self, count: int) -> bytes | None:
+        """Running hash of the first `count` direct inputs, once L1 has been read so far."""
+        return self._hashes.get(count)
+
+    async def run(self) -> None:
+        """
+        Follow L1 for ever.
+
+        Raises
+        ------
+        DivergedError
+            L1 has another history.
+        """
+        while True:
+            try:
+                events = await self._follower.poll()
+            except L1Error as error:
+                if self.reachable:
+                    log.warning("l1.lost", error=str(error))
+                self.reachable = False
+                await asyncio.sleep(1.0)
+                continue
+            self.reachable = True
+            for event in events:
+                await self._take(event)
+            if not self._follower.is_behind:
+                self._synced.set()
+                await asyncio.sleep(self._poll_s)
+
+    async def _take(self, event: L1Event) -> None:
+        match event:
+            case DirectInput():
+                await self._take_direct(event)
+            case BatchRecord():
+                await self._take_batch(event)
+            case AdvanceRecord():
+                raise DivergedError(
+                    f"record {event.record} on L1 is an advance: direct inputs waited too long and "
+                    "somebody drained them. Batches built before it can no longer land"
+                )
+            case EpochSealed():
+                self._finality.epoch_sealed(event.epoch, event.records)
+            case Confirmed():
+                self._finality.epoch_confirmed(event.epoch)
+            case Reorged():
+                log.warning("l1.reorged", depth_blocks=event.depth, l1_block=event.l1_block)
+            case _:
+                pass
+
+    async def _take_direct(self, event: DirectInput) -> None:
+        before = self._hashes.get(event.index + 1)
+        self._hashes[event.index + 1] = event.running_hash
+        ordering = self._ordering
+        if event.index < ordering.next_direct:
+            if before is not None and before != event.running_hash:
+                raise DivergedError(
+                    f"L1 took back direct input {event.index}, which was deep enough to be used"
+                )
+            return
+        while ordering.next_direct - ordering.taken_direct >= MAX_DIRECTS:
+            await asyncio.sleep(0.05)
+        ordering.add_direct(Direct(event.index, event.packed))
+        self._wake()
+
+    async def _take_batch(self, event: BatchRecord) -> None:
+        row = await asyncio.to_thread(self._store.batch, event.record)
+        if row is None:
+            metrics.REPLAY_MISMATCH.inc()
+            raise DivergedError(
+                f"record {event.record} on L1 is not in this node's store: its journal is older "
+                "than L1, or another node posts with the same key. Restore the data folder, or "
+                "start with an empty one only if no other node runs"
+            )
+        if row.content != event.content:
+            metrics.REPLAY_MISMATCH.inc()
+            raise DivergedError(
+                f"batch {event.record} differs from the one on L1 (content 0x{row.content.hex()} "
+                f"here, 0x{event.content.hex()} there)"
+            )
+        self._finality.reach(self._finality.posted, event.record + 1)
+        self._finality.reach(self._finality.safe, event.record + 1)
+        for count in [each for each in self._hashes if each < row.direct_to]:
+            del self._hashes[count]
