@@ -19,7 +19,7 @@ from bridge.deployment import Deployment
 from bridge.derivation import Chains, L1Event, Reorged, batch_transactions, derive
 from bridge.errors import L1UnreachableError
 from bridge.l1 import client
-from bridge.l1.client import L1, to_bytes, to_hex
+from bridge.l1.client import L1, Block, Request, to_bytes, to_hex
 
 RANGE_BLOCKS = 1_000
 # Calldata of so many batches is fetched in one request; 10 are some 2.4 MB of JSON.
@@ -75,12 +75,11 @@ class Follower:
         DerivationError
             L1 contradicts itself.
         """
-        head = await client.fetch_head(self._l1)
+        head, stands = await self._fetch_head()
         metrics.L1_HEAD.set(head.number)
-        reorged = await self._check_branch()
-        if reorged is not None:
+        if not stands:
             self._behind = True
-            return [reorged]
+            return [await self._go_back()]
         first = self.l1_block + 1
         target = head.number - self._depth
         last = min(target, first + RANGE_BLOCKS - 1)
@@ -125,13 +124,19 @@ class Follower:
                 found[tx_hash] = to_bytes(row["input"])
         return found
 
-    async def _check_branch(self) -> Reorged | None:
-        """Go back to the newest block that is still on L1's branch, if the last one is not."""
-        if not self._checkpoints:
-            return None
-        tip = self._checkpoints[-1].number
-        if await self._stands(self._checkpoints[-1]):
-            return None
+    async def _fetch_head(self) -> tuple[Block, bool]:
+        """Read the head, and whether the last block that was read is still on its branch."""
+        calls: list[Request] = [("eth_getBlockByNumber", ["latest", False])]
+        if self._checkpoints:
+            calls.append(("eth_getBlockByNumber", [hex(self.l1_block), False]))
+        head, *last = map(client.read_block, await self._l1.request_many(calls))
+        if head is None:
+            raise L1UnreachableError("L1 has no block yet")
+        return head, all(block is not None and block.hash == self._tip() for block in last)
+
+    async def _go_back(self) -> Reorged:
+        """Go back to the newest block that is still on L1's branch."""
+        tip = self.l1_block
         while self._checkpoints and not await self._stands(self._checkpoints[-1]):
             self._checkpoints.pop()
         depth = tip - self.l1_block

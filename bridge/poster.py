@@ -69,6 +69,7 @@ __all__ = [
 EXECUTION_GAS = 250_000
 EXECUTION_GAS_PER_BYTE = 8
 ACTION = "post_batch"
+BALANCE_S = 10.0
 log = logging.getLogger("bridge.poster")
 
 
@@ -111,6 +112,7 @@ class Poster:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _room: asyncio.Condition = field(default_factory=asyncio.Condition)
     _displaced: bool = False
+    _balance_due_s: float = 0.0
 
     @property
     def unposted(self) -> int:
@@ -159,6 +161,9 @@ class Poster:
 
     async def step(self) -> None:
         """Compare with L1 once, and send what is missing."""
+        if self.clock() >= self._balance_due_s:
+            self._balance_due_s = self.clock() + BALANCE_S
+            await self.wallet.update_balance()
         await self.wallet.tick()
         if not self._items or self._displaced:
             self._measure()

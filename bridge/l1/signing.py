@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import rlp
 from coincurve import PrivateKey
-from eth_hash.auto import keccak
+
+from state._native import keccak256
 
 TX_GAS = 21_000
 FLOOR_NONZERO_GAS = 40
@@ -61,7 +62,7 @@ def intrinsic_gas(data: bytes) -> int:
 def address_of(key: bytes) -> bytes:
     """Return the address of a key."""
     public = PrivateKey(key).public_key.format(compressed=False)
-    return bytes(keccak(public[1:]))[12:]
+    return keccak256(public[1:])[12:]
 
 
 def sign(fields: Fields, key: bytes) -> Signed:
@@ -78,9 +79,9 @@ def sign(fields: Fields, key: bytes) -> Signed:
         fields.data,
         [],
     ]
-    digest = keccak(TYPE_2 + rlp.encode(body))
+    digest = keccak256(TYPE_2 + rlp.encode(body))
     signature = PrivateKey(key).sign_recoverable(digest, hasher=None)
     assert len(signature) == RECOVERABLE_BYTES
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
     raw = TYPE_2 + rlp.encode([*body, signature[64], r, s])
-    return Signed(raw, bytes(keccak(raw)))
+    return Signed(raw, keccak256(raw))

@@ -71,6 +71,7 @@ class Ticket:
     receipt: asyncio.Future[Receipt]
     bumps: int = 0
     alerted: bool = False
+    checked_s: float = -1e9
 
     @property
     def nonce(self) -> int:
@@ -315,7 +316,8 @@ class Wallet:
         now = self._clock()
         if now - ticket.last_sent_s >= self._options.bump_after_s and ticket.last_sent_s > 0:
             await self._bump(ticket)
-        elif now - ticket.last_sent_s >= self._options.resend_s:
+        elif now - max(ticket.last_sent_s, ticket.checked_s) >= self._options.resend_s:
+            ticket.checked_s = now
             known = await self._l1.request("eth_getTransactionByHash", [to_hex(ticket.hashes[-1])])
             if known is None:
                 sent_s = ticket.last_sent_s

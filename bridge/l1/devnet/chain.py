@@ -10,6 +10,7 @@ Not here: JSON (`render`), HTTP (`server`). One thread only.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ from bridge.l1.devnet.vm import (
 SNAPSHOTS_MAX = 64
 MINE_MAX = 10_000
 HEADERS_CACHED = 512
+log = logging.getLogger("bridge.l1.devnet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,14 @@ class Chain:
         return self.pool.add(transaction, raw, state.get_nonce(sender))
 
     def mine(self, timestamp: int | None = None) -> BlockHeaderAPI:
-        """Make a block of what waits."""
+        """Make a block of what waits; after an error it is as if nothing had been tried."""
+        try:
+            return self._mine(timestamp)
+        except Exception:
+            self._store.discard()
+            raise
+
+    def _mine(self, timestamp: int | None) -> BlockHeaderAPI:
         state = self.machine.at(self.head).state
         nonces = {sender: state.get_nonce(Address(sender)) for sender in self.pool.senders()}
         at = self._block_time(timestamp)
@@ -128,6 +137,8 @@ class Chain:
         self._put_header(built.header)
         self._store.commit()
         self.head = built.header
+        for refused, reason in built.refused:
+            log.warning("tx.dropped hash=0x%s reason=%s", refused.hash.hex(), reason)
         for done in [*hashes, *(bytes(bad.hash) for bad, _ in built.refused)]:
             self.pool.remove(done)
         return self.head

@@ -82,7 +82,11 @@ class Server:
             await asyncio.sleep(max(0.0, due - loop.time()))
             # A late block does not make the next ones come sooner.
             due = max(due + self._interval_s, loop.time())
-            await loop.run_in_executor(self._worker, methods.chain.mine)
+            try:
+                await loop.run_in_executor(self._worker, methods.chain.mine)
+            except Exception:
+                # One block less; the next interval tries again, and the log has the reason.
+                log.exception("l1.mining_failed")
 
     async def _preflight(self, _: web.Request) -> web.Response:
         return web.Response(headers=_CORS)

@@ -146,13 +146,20 @@ class Machine:
         vm.block_preprocessing(vm.get_block())
         applied: list[Applied] = []
         refused: list[tuple[SignedTransactionAPI, str]] = []
+        # Whose transaction was left out: those after it wait with it.
+        waiting: set[bytes] = set()
         for transaction in transactions:
+            sender = bytes(transaction.sender)
+            if sender in waiting:
+                continue
             if header.gas_used + transaction.gas > header.gas_limit:
+                waiting.add(sender)
                 continue
             try:
                 receipt, computation = vm.apply_transaction(header, transaction)
             except ValidationError as error:
                 refused.append((transaction, str(error)))
+                waiting.add(sender)
                 continue
             header = vm.add_receipt_to_header(header, receipt)
             contract = computation.msg.storage_address if computation.msg.is_create else None

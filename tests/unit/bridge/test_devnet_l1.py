@@ -115,6 +115,22 @@ async def test_transactions_of_one_block_are_mined_in_order_of_nonce(l1: TestL1)
     assert [receipt.block for receipt in receipts if receipt is not None] == [2, 2]
 
 
+async def test_what_does_not_fit_into_a_block_waits_for_the_next(l1: TestL1) -> None:
+    await l1.hold()
+    data = b"\x01" * 100_000
+    sent = [
+        await send(l1, signed(nonce=nonce, data=data, gas=floor_gas(data))) for nonce in range(20)
+    ]
+    await l1.mine()
+    first = await client.fetch_nonce(l1, USER.address)
+    await l1.mine()
+
+    # 60 million gas hold 14 of 4.02 million each.
+    assert first == 14
+    receipts = [await client.fetch_receipt(l1, tx_hash) for tx_hash in sent]
+    assert [receipt.block for receipt in receipts if receipt is not None] == [1] * 14 + [2] * 6
+
+
 async def test_custom_errors_come_out_as_code_3_with_their_data(l1: TestL1) -> None:
     deployment = await deployed(l1)
     data = contracts.encode_call("Inbox", "rotatePoster", USER.address)
