@@ -11,7 +11,6 @@ Not here: what leaves mean (`state._native`), durability of single inputs (`sequ
 Tables are LMDB's; leaf keys are kind u16 BE || index u64 BE, other numbers u64 BE.
 """
 
-import fcntl
 import itertools
 import os
 import threading
@@ -25,7 +24,32 @@ import lmdb
 import msgspec
 
 from state._native import Engine, header_root
+from state.folder import (
+    StateDamagedError,
+    StateRootMismatchError,
+    StoreChainError,
+    StoreError,
+    StoreFullError,
+    StoreLockedError,
+    StoreVersionError,
+    map_size_on_disk,
+    release,
+    take_lock,
+)
 from state.rows import BatchRow, BlockRow, GroupRow
+
+__all__ = [
+    "Head",
+    "L1Cursor",
+    "StateDamagedError",
+    "StateRootMismatchError",
+    "Store",
+    "StoreChainError",
+    "StoreError",
+    "StoreFullError",
+    "StoreLockedError",
+    "StoreVersionError",
+]
 
 SCHEMA_VERSION: Final = 1
 """Written into every store; another one is refused by name."""
@@ -65,43 +89,6 @@ type_of_result = TypeVar("type_of_result")
 Transaction: TypeAlias = "lmdb.Transaction[bytes]"
 Leaf = tuple[bytes, bytes]
 Progress = Callable[[int, int], None]
-
-
-class StoreError(Exception):
-    """The store cannot be used as it is."""
-
-
-class StoreLockedError(StoreError):
-    """Another process has the store open for writing."""
-
-
-class StoreVersionError(StoreError):
-    """The store was written by another version of its schema, or is not one of ours."""
-
-
-class StoreChainError(StoreError):
-    """The store belongs to another chain."""
-
-
-class StoreFullError(StoreError):
-    """The map has reached its largest size."""
-
-
-class StateDamagedError(StoreError):
-    """A leaf on disk is not one that the transition wrote."""
-
-
-class StateRootMismatchError(StateDamagedError):
-    """The leaves on disk do not give the root that was stored with them."""
-
-    def __init__(self, path: Path, stored: bytes, computed: bytes) -> None:
-        self.stored = stored
-        self.computed = computed
-        super().__init__(
-            f"the state in {path} is damaged: its stored root is 0x{stored.hex()}, but its leaves "
-            f"give 0x{computed.hex()}. Keep the folder for examination; then restore a backup of "
-            "it, or move it away and start again: the state is rebuilt from L1."
-        )
 
 
 class Head(NamedTuple):
@@ -157,28 +144,28 @@ class Store:
         folder = Path(path)
         if not read_only:
             folder.mkdir(parents=True, exist_ok=True)
-        lock = None if read_only else _take_lock(folder)
+        lock = None if read_only else take_lock(folder)
         try:
             env = lmdb.Environment(
                 str(folder),
-                map_size=max(map_size, _map_size_on_disk(folder)),
+                map_size=max(map_size, map_size_on_disk(folder)),
                 max_dbs=len(TABLES),
                 readonly=read_only,
                 metasync=False,
             )
         except BaseException:
-            _release(lock)
+            release(lock)
             raise
         try:
             store = cls(folder, env, map_size_max, lock)
             store._check_identity(chain_id)
         except lmdb.NotFoundError as error:
             env.close()
-            _release(lock)
+            release(lock)
             raise StoreVersionError(f"{folder} holds no Novation store: {error}") from error
         except BaseException:
             env.close()
-            _release(lock)
+            release(lock)
             raise
         return store
 
@@ -186,7 +173,7 @@ class Store:
         """Close it; every later call fails."""
         with self._writer:
             self._env.close()
-            _release(self._lock)
+            release(self._lock)
             self._lock = None
 
     def __enter__(self) -> Self:
@@ -506,34 +493,3 @@ class Store:
     def _write_identity(self, txn: Transaction, chain_id: int) -> None:
         txn.put(b"schema_version", _U64.pack(SCHEMA_VERSION), db=self._db["meta"])
         txn.put(b"chain_id", _U64.pack(chain_id), db=self._db["meta"])
-
-
-def _take_lock(folder: Path) -> IO[str]:
-    """Lock the folder for this process; the lock goes when the process ends."""
-    lock = (folder / "writer.lock").open("a+")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.seek(0)
-        owner = lock.read(32).strip() or "unknown"
-        lock.close()
-        raise StoreLockedError(
-            f"{folder} is in use by another process (pid {owner}): stop it, "
-            "or choose another folder"
-        ) from error
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return lock
-
-
-def _release(lock: IO[str] | None) -> None:
-    if lock is not None:
-        lock.close()
-
-
-def _map_size_on_disk(folder: Path) -> int:
-    """Return the least map size that holds what is there, a power of two."""
-    data = folder / "data.mdb"
-    size = data.stat().st_size if data.exists() else 0
-    return 1 << max(size - 1, 1).bit_length()

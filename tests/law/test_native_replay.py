@@ -12,10 +12,12 @@ from state._native import (
     VerifiedReport,
     VerifiedTx,
     header_root,
+    verify_envelopes,
 )
 from state.l1_records import RecordKind, RecordMeta, page_root, record_leaf
 from state.receipt import decode_receipt
-from tests.law.native_traffic import CHAIN_ID, INBOX, TICK_MS, Traffic
+from state.tx import Cancel, CancelAll, CancelById, Operation, Place, Replace, Withdraw
+from tests.law.native_traffic import CHAIN_ID, INBOX, TICK_MS, TOKEN, Traffic
 
 
 class Run:
@@ -192,6 +194,54 @@ def test_the_encoded_batch_never_exceeds_its_limit_when_fits_is_asked(rng: rando
     assert sealed is not None
     assert MAX_BATCH_BYTES * 0.9 < len(sealed.data) <= MAX_BATCH_BYTES
     assert engine.batch_room() > MAX_BATCH_BYTES - 100
+
+
+def extreme(rng: random.Random) -> Operation:
+    """An operation with numbers of any length; it is refused, but encoded."""
+
+    def number(bits: int) -> int:
+        return rng.choice(
+            [0, 1, 10 ** rng.randrange(18), rng.randrange(1 << bits), (1 << bits) - 1]
+        )
+
+    market = rng.choice([0, 1, (1 << 32) - 2])
+    choices: list[Operation] = [
+        Place(market, rng.random() < 0.5, number(64), number(64), client_id=number(64)),
+        Replace(market, number(64), number(64), number(64)),
+        Cancel(market, number(64)),
+        CancelById(number(64)),
+        CancelAll(rng.choice([None, 0, (1 << 32) - 2])),
+        Withdraw(TOKEN, number(128), rng.randbytes(20)),
+    ]
+    return rng.choice(choices)
+
+
+def test_no_block_is_longer_than_its_bound_said(rng: random.Random) -> None:
+    traffic = Traffic(rng)
+    engine = Engine(CHAIN_ID, INBOX)
+    traffic.start(engine)
+    # What a block takes beside its inputs: numbers at its head, its place in the directory.
+    overhead = 2 * 25 - 3
+    for _ in range(150):
+        engine.open_block(traffic.time_ms, traffic.directs, [])
+        raws = []
+        for _ in range(rng.choice([1, 2, 8])):
+            count = rng.choice([1, 2, 64])
+            raws.append(traffic.envelope([extreme(rng) for _ in range(count)]))
+        inputs: list[VerifiedTx | VerifiedReport] = [
+            tx for tx in verify_envelopes(raws, CHAIN_ID) if isinstance(tx, VerifiedTx)
+        ]
+        assert len(inputs) == len(raws)
+        inputs += traffic.reports() if rng.random() < 0.5 else []
+        if engine.fits(inputs) < len(inputs):
+            engine.seal_batch()
+            traffic.time_ms += TICK_MS
+            engine.open_block(traffic.time_ms, traffic.directs, [])
+        engine.execute(inputs)
+        bounded = engine.batch_room()
+        engine.close_block()
+        assert bounded - engine.batch_room() <= overhead
+        traffic.time_ms += rng.choice([0, 1, 10**6])
 
 
 def test_the_tree_rebuilt_from_leaves_has_the_committed_root(rng: random.Random) -> None:
