@@ -6,9 +6,11 @@ anew by a validator, claimed, confirmed and paid out.
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,7 @@ from bridge.l1.http import HttpL1
 from bridge.l1.wallet import Wallet
 from bridge.poster import Landed, Poster, PosterEvent, PosterOptions
 from bridge.validator import Validator
-from tests.l1 import GOVERNOR, PLAN, POSTER, USER
+from tests.l1 import GOVERNOR, PLAN, POSTER, USER, batches
 from tests.rollup import UNITS, Sequencer, envelope
 
 ANVIL = "bridge/contracts/node_modules/@foundry-rs/anvil-*/bin/anvil"
@@ -145,3 +147,32 @@ async def test_a_deposit_is_traded_posted_proven_and_paid_out(kind: str, tmp_pat
         await validator.catch_up()
         assert validator.solvency_units == 0
         assert validator.status()["wrong_claims"] == 0
+
+
+async def test_an_l1_that_is_killed_and_started_again_gets_every_batch_once(
+    tmp_path: Path, rng: random.Random
+) -> None:
+    running = await process.start(tmp_path / "l1", interval_s=0.2)
+    port = int(running.url.rsplit(":", 1)[1])
+    async with HttpL1(running.url, attempts=1) as l1:
+        deployment = await deploy(l1, GOVERNOR.key, replace(PLAN, max_lag_s=300))
+        wallet = Wallet(l1, POSTER.key, chain_id=1337, role="poster", folder=tmp_path / "pending")
+        landed: list[PosterEvent] = []
+        poster = Poster(l1, wallet, deployment, landed.append, PosterOptions(poll_s=STEP_S))
+        items = await batches(l1, deployment, 24, 20_000, rng)
+        task = asyncio.create_task(poster.run())
+        async with asyncio.timeout(60):
+            for begin in range(0, 24, 8):
+                for batch in items[begin : begin + 8]:
+                    await poster.submit(batch)
+                await asyncio.sleep(rng.uniform(0, 0.4))
+                await running.kill()
+                running = await process.start(tmp_path / "l1", interval_s=0.2, port=port)
+            while poster.unposted:
+                await asyncio.sleep(STEP_S)
+        task.cancel()
+
+        assert [event.record for event in landed if isinstance(event, Landed)] == list(range(24))
+        assert await contracts.call(l1, "Inbox", deployment.inbox, "recordCount") == 24
+        assert await client.fetch_nonce(l1, POSTER.address) == 24
+    await running.stop()
