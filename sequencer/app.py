@@ -263,11 +263,8 @@ class Node:
     async def _go_live(self) -> None:
         self._set_phase("l1_sync")
         await self.feed.wait_synced()
-        landed = self.finality.safe.records
-        rows = await asyncio.to_thread(self.store.batches, landed, 1_000_000)
-        self.sealing.repost([row.record for row in rows])
         self._spawn("poster", self.poster.run())
-        self._spawn("posting", self.sealing.post(self.poster))
+        self._spawn("posting", self.sealing.post(self.poster, self.finality.safe.records))
         self._spawn("gauges", self._measure())
         self._set_phase("live")
         self.admission.open(self.sealing.lag)

@@ -31,7 +31,7 @@ _BLOCK_HEAD = Struct(">QQQ")
 ZERO = bytes(32)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Block:
     """A block; `hash` is empty and `record` -1 while it is open or its batch is not sealed."""
 

@@ -65,7 +65,7 @@ class Sealing:
         self._running_hash = running_hash
         self._thread = ThreadPoolExecutor(1, "commit")
         self._queue: asyncio.Queue[Sealed | None] = asyncio.Queue(QUEUE)
-        self._to_post: asyncio.Queue[int | None] = asyncio.Queue()
+        self._committed = asyncio.Event()
         last = store.last_batch()
         self._content = ZERO if last is None else last.content
         self.next_record = 0 if last is None else last.record + 1
@@ -144,7 +144,7 @@ class Sealing:
                     size_bytes=row.size,
                     root="0x" + row.root.hex(),
                 )
-                self._to_post.put_nowait(row.record)
+                self._committed.set()
         finally:
             self._thread.shutdown(wait=False)
 
@@ -152,17 +152,15 @@ class Sealing:
         """End `run` once every batch is committed."""
         await self._queue.put(None)
 
-    def repost(self, records: list[int]) -> None:
-        """Queue batches of an earlier run that are not on L1."""
-        for record in records:
-            self._to_post.put_nowait(record)
-
-    async def post(self, poster: Poster) -> None:
-        """Hand batches to the poster, in order, for ever."""
-        while (record := await self._to_post.get()) is not None:
-            if record < self._finality.posted.records:
-                continue
-            await poster.submit(await self._pending(record))
+    async def post(self, poster: Poster, first: int) -> None:
+        """Hand batches from record `first` on to the poster, in order, for ever."""
+        record = first
+        while True:
+            self._committed.clear()
+            while record < self.next_record:
+                await poster.submit(await self._pending(record))
+                record += 1
+            await self._committed.wait()
 
     async def _pending(self, record: int) -> PendingBatch:
         row = self._store.batch(record)

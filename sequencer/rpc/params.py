@@ -26,9 +26,9 @@ class Params:
     __slots__ = ("_values",)
 
     def __init__(self, names: tuple[str, ...], given: list[Any] | dict[str, Any]) -> None:
-        if type(given) is list and len(given) == 1 and names[1:] and type(given[0]) is dict:
+        if type(given) is list and len(given) == 1 and type(given[0]) is dict:
             # Clients that know arrays only wrap named arguments in one.
-            if not _takes_object(names):
+            if names and not _takes_object(names):
                 given = given[0]
         if isinstance(given, dict):
             for name in given:
