@@ -178,7 +178,7 @@ def test_the_encoded_batch_never_exceeds_its_limit_when_fits_is_asked(rng: rando
     traffic.start(engine)
     waiting = traffic.envelopes(1_500)
     room = engine.batch_room()
-    while waiting:
+    while waiting and engine.batch_room():
         engine.open_block(traffic.time_ms, traffic.directs, [])
         count = engine.fits(waiting)
         if not count:
