@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def build() -> Image:
+def build(*features: str) -> Image:
     """Compile, look for what must not be in it, and return the loadable image."""
     library = _library()
     environment = {
@@ -74,7 +74,7 @@ def build() -> Image:
     target = WORKSPACE / "target" / "guest"
     command = [str(CARGO), "build", "--offline", "--locked", "--quiet"]
     command += ["--package", "novation-guest", "--profile", "guest", "--target", TARGET]
-    command += ["--target-dir", str(target)]
+    command += ["--target-dir", str(target), "--features", ",".join(features)]
     command += ["-Zbuild-std=core,alloc,compiler_builtins"]
     command += ["-Zbuild-std-features=compiler-builtins-mem"]
     # The sources of the standard library bring what they depend on: no network.

@@ -60,7 +60,7 @@ def recover(data: bytes) -> bytes:
         return bytes(WORD)
     try:
         key = PublicKey.from_signature_and_message(data[64:] + bytes([v - 27]), digest, hasher=None)
-    except Exception:  # noqa: BLE001 - coincurve raises bare exceptions for invalid signatures
+    except Exception:  # coincurve raises bare exceptions for invalid signatures
         return bytes(WORD)
     return keccak(key.format(compressed=False)[1:])[12:].rjust(WORD, b"\0")
 
@@ -98,7 +98,7 @@ class Machine:
             raise MachineFailedError(self.problem or "the program never halted")
         return Ended(self.output, self.instructions)
 
-    def _on_block(self, _uc: Uc, _address: int, size: int, _data: Any) -> None:
+    def _on_block(self, _uc: Uc, _address: int, size: int, _data: object) -> None:
         self.instructions += size // INSTRUCTION_BYTES
 
     def _on_interrupt(self, uc: Uc, number: int, _data: Any) -> None:

@@ -146,7 +146,7 @@ class World:
         return Withdraw(TOKEN, random.randrange(1, 10**6), b"\x99" * 20)
 
     def batch(self, *, blocks: int, envelopes: int) -> Chunk:
-        """Run and seal a batch, an epoch of its own; hand out what a dispute about it would need."""
+        """Run and seal a batch, an epoch of its own; hand out what a dispute would need."""
         header, rows = self.engine.header, list(self.rows.items())
         directs = [] if self.directs else self.found()
         for number in range(blocks):

@@ -19,7 +19,14 @@ const FAILED: u64 = 1;
 
 /// The program, once there is a stack.
 fn run() -> ! {
-    match stf::chunk::run(calls::context(), calls::Witness, calls::Machine) {
+    #[cfg(not(feature = "marks"))]
+    let outcome = stf::chunk::run(calls::context(), calls::Witness, calls::Machine);
+    #[cfg(feature = "marks")]
+    let outcome = {
+        let mark = |phase, weight| calls::mark(phase as u64, weight);
+        stf::chunk::run_observed(calls::context(), calls::Witness, calls::Machine, mark)
+    };
+    match outcome {
         Ok(outcome) => calls::halt(0, &outcome.root),
         Err(_) => calls::halt(FAILED, &ZERO),
     }

@@ -8,10 +8,10 @@ use crate::context::Context;
 use crate::error::Fault;
 use crate::events::Event;
 use crate::l1::header_root;
-use crate::machine::{self, ChunkEnd, Machine};
+use crate::machine::{self, Machine, Progress};
 use crate::platform::{Platform, Sink};
 use crate::preimages::{Preimages, tagged_eight};
-use crate::records::Header;
+use crate::records::{Header, Phase};
 use crate::types::Word;
 use crate::weight;
 use crate::witness::WitnessStore;
@@ -33,7 +33,7 @@ impl Sink for Silent {
 pub struct Outcome {
     /// The next chunk root.
     pub root: Word,
-    /// Weight of its steps; all of a chunk's if it was full.
+    /// Weight of its steps.
     pub weight: u64,
 }
 
@@ -46,6 +46,19 @@ pub fn run<W: Preimages + Copy>(
     preimages: W,
     platform: impl Platform,
 ) -> Result<Outcome, Fault> {
+    run_observed(context, preimages, platform, |_, _| ())
+}
+
+/// The same, telling after each step its phase and weight: for measuring weights against the machine.
+///
+/// # Errors
+/// As `run`.
+pub fn run_observed<W: Preimages + Copy>(
+    context: Context,
+    preimages: W,
+    platform: impl Platform,
+    mut observe: impl FnMut(Phase, u64),
+) -> Result<Outcome, Fault> {
     let words = tagged_eight(&mut { preimages }, &context.previous)?;
     let header = Header::decode(&words).ok_or(Fault::Corrupt)?;
     let told = machine::Context {
@@ -56,13 +69,20 @@ pub fn run<W: Preimages + Copy>(
     let store = WitnessStore::new(header.state_root, preimages);
     let mut machine = Machine::new(store, platform, Silent, header, told);
     let mut inputs = WitnessInputs::new(context, preimages);
-    let weight = match machine.run_chunk(&mut inputs)? {
-        ChunkEnd::Full => weight::CHUNK,
-        ChunkEnd::EndOfInputs => machine.used(),
-        // What is on L1 is complete.
-        ChunkEnd::Wait => return Err(Fault::Corrupt),
-    };
+    let mut used = 0;
+    loop {
+        let phase = machine.header.phase;
+        match machine.step(&mut inputs, weight::CHUNK.saturating_sub(used))? {
+            Progress::Done { weight } => {
+                used += weight;
+                observe(phase, weight);
+            }
+            Progress::OutOfBudget | Progress::End => break,
+            // What is on L1 is complete.
+            Progress::Wait => return Err(Fault::Corrupt),
+        }
+    }
     machine.header.state_root = machine.store.root(&mut machine.platform)?;
     let root = header_root(&machine.header.encode(), &mut machine.platform);
-    Ok(Outcome { root, weight })
+    Ok(Outcome { root, weight: used })
 }

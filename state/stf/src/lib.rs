@@ -9,6 +9,7 @@ extern crate alloc;
 
 pub mod abi;
 pub mod address;
+pub mod aligned;
 mod blocks;
 mod book;
 pub mod chunk;

@@ -7,6 +7,7 @@
 
 use alloc::vec::Vec;
 
+use crate::aligned::Hash;
 use crate::hash::hash64;
 use crate::platform::Platform;
 use crate::types::{Word, ZERO};
@@ -18,7 +19,20 @@ pub const MAX_DEPTH: usize = 36;
 pub const EMPTY: [Word; MAX_DEPTH + 1] = empty_roots();
 
 /// The same in one place in memory: a constant would be copied wherever it is used.
-static EMPTY_TABLE: [Word; MAX_DEPTH + 1] = EMPTY;
+static EMPTY_TABLE: [Hash; MAX_DEPTH + 1] = aligned(&EMPTY);
+
+/// For heights that do not exist.
+static NOTHING: Hash = Hash(ZERO);
+
+const fn aligned(words: &[Word; MAX_DEPTH + 1]) -> [Hash; MAX_DEPTH + 1] {
+    let mut hashes = [Hash(ZERO); MAX_DEPTH + 1];
+    let mut at = 0;
+    while at < words.len() {
+        hashes[at] = Hash(words[at]);
+        at += 1;
+    }
+    hashes
+}
 
 const fn empty_roots() -> [Word; MAX_DEPTH + 1] {
     let mut roots = [ZERO; MAX_DEPTH + 1];
@@ -32,7 +46,12 @@ const fn empty_roots() -> [Word; MAX_DEPTH + 1] {
 
 /// Root of the empty tree of this height; heights over `MAX_DEPTH` do not exist and give the zero word.
 pub fn empty(height: u32) -> &'static Word {
-    EMPTY_TABLE.get(height as usize).unwrap_or(&ZERO)
+    &empty_aligned(height).0
+}
+
+/// The same where alignment counts.
+pub(crate) fn empty_aligned(height: u32) -> &'static Hash {
+    EMPTY_TABLE.get(height as usize).unwrap_or(&NOTHING)
 }
 
 /// Replaces the nodes of one height by those of the next, in place.

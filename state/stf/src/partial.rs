@@ -7,24 +7,31 @@
 
 use alloc::vec::Vec;
 
+use crate::aligned::{Hash, Pair};
 use crate::error::Fault;
-use crate::merkle::empty;
+use crate::merkle::empty_aligned;
 use crate::platform::Platform;
 use crate::preimages::Preimages;
 use crate::tree::TOP_DEPTH;
 use crate::types::{Word, ZERO};
 
-struct Node {
-    hash: Word,
-    /// Place of the left child, the right one after it; 0 = not opened.
-    children: usize,
-    /// Something below has changed.
-    stale: bool,
+/// Room at first: growing copies every node there is.
+const NODES_AT_FIRST: usize = 1 << 14;
+
+/// A node whose children are known.
+#[derive(Default)]
+struct Opened {
+    children: Pair,
+    /// Places of the children that are opened themselves, left and right; 0 = not.
+    places: [usize; 2],
+    /// Children below which something has changed.
+    stale: [bool; 2],
 }
 
 /// A tree of which only some nodes are known.
 pub(crate) struct PartialTree {
-    nodes: Vec<Node>,
+    /// The first one stands above the root, which is its left child.
+    nodes: Vec<Opened>,
 }
 
 /// Way from the state root to a leaf.
@@ -36,99 +43,114 @@ pub(crate) struct Way {
 }
 
 impl Way {
-    /// Which child to take from a node of this height above the leaf.
-    fn side(self, height: u32) -> usize {
-        let bit = match height.checked_sub(self.depth + 1) {
-            Some(above) => u64::from(self.kind) >> above & 1,
-            None => self.index >> (height - 1) & 1,
-        };
-        usize::from(bit == 1)
+    /// Whether to go right from a node of this height above the leaf.
+    fn is_right(self, height: u32) -> bool {
+        match height.checked_sub(self.depth + 1) {
+            Some(above) => self.kind >> above & 1 == 1,
+            None => self.index >> (height - 1) & 1 == 1,
+        }
     }
 
     /// Whether nothing is below a node of this height: only inside the tree of a kind.
-    fn is_empty(self, height: u32, hash: &Word) -> bool {
-        height <= self.depth && hash == empty(height)
+    fn is_empty(self, height: u32, hash: &Hash) -> bool {
+        height <= self.depth && hash.is(empty_aligned(height))
     }
 }
 
 impl PartialTree {
     /// Only the root is known.
     pub(crate) fn new(root: Word) -> Self {
-        Self { nodes: Vec::from([Node { hash: root, children: 0, stale: false }]) }
+        let children = Pair { left: Hash(root), right: Hash(ZERO) };
+        let mut nodes = Vec::with_capacity(NODES_AT_FIRST);
+        nodes.push(Opened { children, ..Opened::default() });
+        Self { nodes }
     }
 
     /// The leaf at the end of `way`; zero if absent.
     pub(crate) fn leaf(&mut self, way: Way, preimages: &mut impl Preimages) -> Result<Word, Fault> {
-        let mut at = 0;
+        let (mut at, mut right) = (0, false);
         for height in (1..=way.depth + TOP_DEPTH).rev() {
             let node = self.nodes.get(at).ok_or(Fault::Corrupt)?;
-            if node.children == 0 && way.is_empty(height, &node.hash) {
-                return Ok(ZERO);
+            let mut place = node.places[usize::from(right)];
+            if place == 0 {
+                if way.is_empty(height, node.children.side(right)) {
+                    return Ok(ZERO);
+                }
+                place = self.open(at, right, way, height, preimages)?;
             }
-            at = self.open(at, way, height, preimages)? + way.side(height);
+            (at, right) = (place, way.is_right(height));
         }
-        Ok(self.nodes.get(at).ok_or(Fault::Corrupt)?.hash)
+        Ok(self.nodes.get(at).ok_or(Fault::Corrupt)?.children.side(right).0)
     }
 
     /// Puts in a leaf.
     pub(crate) fn set(
         &mut self,
         way: Way,
-        leaf: Word,
+        leaf: &Hash,
         preimages: &mut impl Preimages,
     ) -> Result<(), Fault> {
-        let mut at = 0;
+        let (mut at, mut right) = (0, false);
         for height in (1..=way.depth + TOP_DEPTH).rev() {
-            let left = self.open(at, way, height, preimages)?;
-            self.nodes.get_mut(at).ok_or(Fault::Corrupt)?.stale = true;
-            at = left + way.side(height);
+            let node = self.nodes.get_mut(at).ok_or(Fault::Corrupt)?;
+            node.stale[usize::from(right)] = true;
+            let mut place = node.places[usize::from(right)];
+            if place == 0 {
+                place = self.open(at, right, way, height, preimages)?;
+            }
+            (at, right) = (place, way.is_right(height));
         }
-        self.nodes.get_mut(at).ok_or(Fault::Corrupt)?.hash = leaf;
+        *self.nodes.get_mut(at).ok_or(Fault::Corrupt)?.children.side_mut(right) = *leaf;
         Ok(())
     }
 
-    /// Makes sure that the children of the node at `at` are known; gives the place of the left one.
+    /// Learns the children of a child; gives the place where they are.
     fn open(
         &mut self,
         at: usize,
+        right: bool,
         way: Way,
         height: u32,
         preimages: &mut impl Preimages,
     ) -> Result<usize, Fault> {
-        let node = self.nodes.get(at).ok_or(Fault::Corrupt)?;
-        if node.children != 0 {
-            return Ok(node.children);
-        }
-        let (left, right) = if way.is_empty(height, &node.hash) {
-            (*empty(height - 1), *empty(height - 1))
+        let place = self.nodes.len();
+        let node = self.nodes.get_mut(at).ok_or(Fault::Corrupt)?;
+        let hash = *node.children.side(right);
+        node.places[usize::from(right)] = place;
+        // Pushed first, so that the machine writes to where it stays.
+        self.nodes.push(Opened::default());
+        let target = &mut self.nodes.last_mut().ok_or(Fault::Corrupt)?.children;
+        if way.is_empty(height, &hash) {
+            let below = empty_aligned(height - 1);
+            *target = Pair { left: *below, right: *below };
         } else {
-            preimages.node(&node.hash)?
-        };
-        let children = self.nodes.len();
-        self.nodes.push(Node { hash: left, children: 0, stale: false });
-        self.nodes.push(Node { hash: right, children: 0, stale: false });
-        self.nodes.get_mut(at).ok_or(Fault::Corrupt)?.children = children;
-        Ok(children)
+            preimages.node_to(&hash, target)?;
+        }
+        Ok(place)
     }
 
     /// The root, after hashing whatever is stale.
     pub(crate) fn root(&mut self, platform: &mut impl Platform) -> Result<Word, Fault> {
-        self.hash(0, platform)
+        self.refresh(0, false, platform)?;
+        Ok(self.nodes.first().ok_or(Fault::Corrupt)?.children.left.0)
     }
 
-    /// Recursion: at most 41 deep, the way to a leaf.
-    fn hash(&mut self, at: usize, platform: &mut impl Platform) -> Result<Word, Fault> {
-        let node = self.nodes.get(at).ok_or(Fault::Corrupt)?;
-        if !node.stale {
-            return Ok(node.hash);
-        }
-        let children = node.children;
-        let left = self.hash(children, platform)?;
-        let right = self.hash(children + 1, platform)?;
-        let hash = platform.hash64(&left, &right);
+    /// Hashes a child again if something below it has changed. Recursion: at most 41 deep, the way to a leaf.
+    fn refresh(
+        &mut self,
+        at: usize,
+        right: bool,
+        platform: &mut impl Platform,
+    ) -> Result<(), Fault> {
         let node = self.nodes.get_mut(at).ok_or(Fault::Corrupt)?;
-        node.hash = hash;
-        node.stale = false;
-        Ok(hash)
+        if !core::mem::take(&mut node.stale[usize::from(right)]) {
+            return Ok(());
+        }
+        let place = node.places[usize::from(right)];
+        self.refresh(place, false, platform)?;
+        self.refresh(place, true, platform)?;
+        let hash = platform.hash_pair(&self.nodes.get(place).ok_or(Fault::Corrupt)?.children);
+        *self.nodes.get_mut(at).ok_or(Fault::Corrupt)?.children.side_mut(right) = hash;
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! Holds: no method reads a clock or randomness, so that a run is a function of its inputs.
 //! Not here: the implementations (`ram`, `witness`, `state/native`, `state/guest`).
 
+use crate::aligned::{Hash, Pair};
 use crate::error::Fault;
 use crate::events::Event;
 use crate::types::{Address, Block, Direct, RecordMeta, Word};
@@ -12,6 +13,10 @@ use crate::types::{Address, Block, Direct, RecordMeta, Word};
 pub trait Platform {
     /// keccak256 of `left || right`.
     fn hash64(&mut self, left: &Word, right: &Word) -> Word;
+    /// The same for words that lie as the guest's machine wants them.
+    fn hash_pair(&mut self, pair: &Pair) -> Hash {
+        Hash(self.hash64(&pair.left.0, &pair.right.0))
+    }
     /// keccak256 of any bytes (signed digests only; state is hashed by `hash64`).
     fn keccak256(&mut self, data: &[u8]) -> Word;
     /// ecrecover of an EIP-2098 signature; None unless it is valid and low-s.

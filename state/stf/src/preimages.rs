@@ -6,30 +6,41 @@
 
 use alloc::vec::Vec;
 
+use crate::aligned::{Hash, Pair};
 use crate::error::Fault;
-use crate::merkle::empty;
-use crate::types::Word;
+use crate::merkle::empty_aligned;
+use crate::types::{Word, ZERO};
 
 /// Longest preimage: a direct input's leaf, rounded up to words.
 pub const MAX_PREIMAGE_BYTES: usize = 1_088;
 
 /// Reads preimages of keccak256.
 pub trait Preimages {
-    /// Both halves of the node with this hash.
+    /// Reads both halves of the node with this hash to where they shall be.
     ///
     /// # Errors
     /// `Fault::Missing` natively; the guest's machine fails instead.
-    fn node(&mut self, key: &Word) -> Result<(Word, Word), Fault>;
+    fn node_to(&mut self, key: &Hash, target: &mut Pair) -> Result<(), Fault>;
     /// The same for a root whose first byte is the tag 00 instead of the hash's.
     ///
     /// # Errors
-    /// As `node`.
-    fn tagged_node(&mut self, key: &Word) -> Result<(Word, Word), Fault>;
+    /// As `node_to`.
+    fn tagged_node(&mut self, key: &Hash) -> Result<Pair, Fault>;
     /// A preimage of any length up to `MAX_PREIMAGE_BYTES`.
     ///
     /// # Errors
-    /// As `node`; `Fault::Corrupt` for one that is longer.
+    /// As `node_to`; `Fault::Corrupt` for one that is longer.
     fn bytes(&mut self, key: &Word) -> Result<Vec<u8>, Fault>;
+
+    /// Both halves of the node with this hash.
+    ///
+    /// # Errors
+    /// As `node_to`.
+    fn node(&mut self, key: &Hash) -> Result<Pair, Fault> {
+        let mut pair = Pair::default();
+        self.node_to(key, &mut pair)?;
+        Ok(pair)
+    }
 }
 
 /// Leaf `index` of a tree of `depth` under `root`; None where nothing was ever put.
@@ -42,15 +53,14 @@ pub(crate) fn descend(
     depth: u32,
     index: u64,
 ) -> Result<Option<Word>, Fault> {
-    let mut node = *root;
+    let mut node = Hash(*root);
     for height in (1..=depth).rev() {
-        if node == *empty(height) {
+        if node.is(empty_aligned(height)) {
             return Ok(None);
         }
-        let (left, right) = preimages.node(&node)?;
-        node = if index >> (height - 1) & 1 == 0 { left } else { right };
+        node = *preimages.node(&node)?.side(index >> (height - 1) & 1 == 1);
     }
-    Ok(Some(node))
+    Ok(Some(node.0))
 }
 
 /// The eight words under a root that has the tag 00: a header.
@@ -58,11 +68,18 @@ pub(crate) fn descend(
 /// # Errors
 /// Those of `Preimages`.
 pub fn tagged_eight(preimages: &mut impl Preimages, root: &Word) -> Result<[Word; 8], Fault> {
-    let (left, right) = preimages.tagged_node(root)?;
-    let ((n0, n1), (n2, n3)) = (preimages.node(&left)?, preimages.node(&right)?);
-    let ((w0, w1), (w2, w3)) = (preimages.node(&n0)?, preimages.node(&n1)?);
-    let ((w4, w5), (w6, w7)) = (preimages.node(&n2)?, preimages.node(&n3)?);
-    Ok([w0, w1, w2, w3, w4, w5, w6, w7])
+    let top = preimages.tagged_node(&Hash(*root))?;
+    let (left, right) = (preimages.node(&top.left)?, preimages.node(&top.right)?);
+    let (w01, w23) = (preimages.node(&left.left)?, preimages.node(&left.right)?);
+    let (w45, w67) = (preimages.node(&right.left)?, preimages.node(&right.right)?);
+    let pairs = [w01, w23, w45, w67];
+    let mut words = [ZERO; 8];
+    for (word, hash) in
+        words.iter_mut().zip(pairs.iter().flat_map(|pair| [&pair.left, &pair.right]))
+    {
+        *word = hash.0;
+    }
+    Ok(words)
 }
 
 /// Half of the order of secp256k1, big-endian: the largest lawful s.

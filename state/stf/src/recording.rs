@@ -8,6 +8,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
+use crate::aligned::{Hash, Pair};
 use crate::error::Fault;
 use crate::incremental::DEPTH;
 use crate::l1::{PAGE_BYTES, PAGE_DEPTH, header_root, record_meta_word};
@@ -157,20 +158,21 @@ impl Recording {
         Ok(bytes.clone())
     }
 
-    fn find_node(&self, kind: PreimageKind, key: &Word) -> Result<(Word, Word), Fault> {
-        match self.find(kind, key)?.as_chunks() {
-            ([left, right], []) => Ok((*left, *right)),
+    fn find_node(&self, kind: PreimageKind, key: &Hash) -> Result<Pair, Fault> {
+        match self.find(kind, &key.0)?.as_chunks() {
+            ([left, right], []) => Ok(Pair { left: Hash(*left), right: Hash(*right) }),
             _ => Err(Fault::Corrupt),
         }
     }
 }
 
 impl Preimages for &Recording {
-    fn node(&mut self, key: &Word) -> Result<(Word, Word), Fault> {
-        self.find_node(PreimageKind::Keccak, key)
+    fn node_to(&mut self, key: &Hash, target: &mut Pair) -> Result<(), Fault> {
+        *target = self.find_node(PreimageKind::Keccak, key)?;
+        Ok(())
     }
 
-    fn tagged_node(&mut self, key: &Word) -> Result<(Word, Word), Fault> {
+    fn tagged_node(&mut self, key: &Hash) -> Result<Pair, Fault> {
         self.find_node(PreimageKind::Tagged, key)
     }
 

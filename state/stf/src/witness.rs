@@ -8,8 +8,9 @@ use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
 
+use crate::aligned::{Hash, Pair};
 use crate::error::Fault;
-use crate::merkle::empty;
+use crate::merkle::empty_aligned;
 use crate::partial::{PartialTree, Way};
 use crate::platform::Platform;
 use crate::preimages::Preimages;
@@ -23,6 +24,10 @@ use crate::types::{Word, ZERO};
 
 /// Most words of a record.
 const WORDS_MAX: usize = 32;
+
+/// Words of a record, each at a multiple of 32.
+#[repr(C, align(64))]
+struct Words([Word; WORDS_MAX]);
 
 struct Cell<R> {
     record: R,
@@ -101,7 +106,7 @@ impl<R: Record> Cells<R> {
         for (index, cell) in &mut self.known {
             if cell.dirty {
                 cell.dirty = false;
-                tree.set(way::<R>(*index)?, leaf_of(&cell.record, *index, platform), preimages)?;
+                tree.set(way::<R>(*index)?, &leaf_of(&cell.record, *index, platform), preimages)?;
             }
         }
         Ok(())
@@ -117,35 +122,36 @@ fn open_leaf<R: Record>(
     if *leaf == ZERO {
         return Ok(R::default());
     }
-    let (place, root) = preimages.node(leaf)?;
-    if place != key(R::KIND, index) {
+    let opened = preimages.node(&Hash(*leaf))?;
+    if opened.left.0 != key(R::KIND, index) {
         return Err(Fault::Corrupt);
     }
     let depth = record_depth(R::WORDS);
-    let mut words = [ZERO; WORDS_MAX];
-    words[0] = root;
+    let Words(words) = &mut Words([ZERO; WORDS_MAX]);
+    words[0] = opened.right.0;
     for height in (1..=depth).rev() {
         // From the last one down, so that no node is overwritten before it is opened.
         for at in (0..1usize << (depth - height)).rev() {
-            let node = *words.get(at).ok_or(Fault::Corrupt)?;
-            let (left, right) = if node == *empty(height) {
-                (*empty(height - 1), *empty(height - 1))
+            let node = Hash(*words.get(at).ok_or(Fault::Corrupt)?);
+            let children = if node.is(empty_aligned(height)) {
+                let below = *empty_aligned(height - 1);
+                Pair { left: below, right: below }
             } else {
                 preimages.node(&node)?
             };
-            let pair = words.get_mut(2 * at..2 * at + 2).ok_or(Fault::Corrupt)?;
-            pair.copy_from_slice(&[left, right]);
+            *words.get_mut(2 * at).ok_or(Fault::Corrupt)? = children.left.0;
+            *words.get_mut(2 * at + 1).ok_or(Fault::Corrupt)? = children.right.0;
         }
     }
     Ok(R::decode(words.get(..R::WORDS).ok_or(Fault::Corrupt)?))
 }
 
 /// The leaf of a record.
-fn leaf_of<R: Record>(record: &R, index: u64, platform: &mut impl Platform) -> Word {
+fn leaf_of<R: Record>(record: &R, index: u64, platform: &mut impl Platform) -> Hash {
     if *record == R::default() {
-        return ZERO;
+        return Hash(ZERO);
     }
-    let mut words = [ZERO; WORDS_MAX];
+    let Words(words) = &mut Words([ZERO; WORDS_MAX]);
     if let Some(place) = words.get_mut(..R::WORDS) {
         record.encode(place);
     }
@@ -153,15 +159,15 @@ fn leaf_of<R: Record>(record: &R, index: u64, platform: &mut impl Platform) -> W
     while count > 1 {
         count /= 2;
         for at in 0..count {
-            if let Some([left, right]) = words.get(2 * at..2 * at + 2) {
-                let node = platform.hash64(left, right);
-                if let Some(place) = words.get_mut(at) {
-                    *place = node;
-                }
+            let left = Hash(*words.get(2 * at).unwrap_or(&ZERO));
+            let right = Hash(*words.get(2 * at + 1).unwrap_or(&ZERO));
+            if let Some(place) = words.get_mut(at) {
+                *place = platform.hash_pair(&Pair { left, right }).0;
             }
         }
     }
-    platform.hash64(&key(R::KIND, index), &words[0])
+    let (left, right) = (Hash(key(R::KIND, index)), Hash(words[0]));
+    platform.hash_pair(&Pair { left, right })
 }
 
 macro_rules! witness_store {

@@ -8,6 +8,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use crate::aligned::Hash;
 use crate::codec::{Bytes, decode_segment, directory};
 use crate::context::Context;
 use crate::error::Fault;
@@ -84,10 +85,14 @@ impl<P: Preimages + Copy> WitnessInputs<P> {
 
     fn fetch(&mut self, index: u64) -> Result<OpenRecord<P>, Fault> {
         let leaf = descend(&mut self.preimages, &self.context.records_root, DEPTH, index)?;
-        let (meta, root) = self.preimages.node(&leaf.ok_or(Fault::Corrupt)?)?;
-        let meta = record_meta_of(&meta).ok_or(Fault::Corrupt)?;
-        let pages =
-            Pages { preimages: self.preimages, root, length: meta.length, known: BTreeMap::new() };
+        let record = self.preimages.node(&Hash(leaf.ok_or(Fault::Corrupt)?))?;
+        let meta = record_meta_of(&record.left.0).ok_or(Fault::Corrupt)?;
+        let pages = Pages {
+            preimages: self.preimages,
+            root: record.right.0,
+            length: meta.length,
+            known: BTreeMap::new(),
+        };
         Ok(OpenRecord { index, meta, pages, segments: None, newest: None })
     }
 
