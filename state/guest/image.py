@@ -78,8 +78,8 @@ def read_image(elf: bytes) -> Image:
     text, data = (elf[row[2] : row[2] + row[5]] for row in loads)
     if not 0 < len(text) <= TEXT_BYTES or loads[1][6] > DATA_BYTES:
         raise BadImageError(f"text has {len(text)} bytes, data {loads[1][6]}: out of bounds")
-    if not TEXT_START <= entry < TEXT_START + len(text):
-        raise BadImageError(f"the entry {entry:#x} is not in the text")
+    if entry != TEXT_START:
+        raise BadImageError(f"the entry is {entry:#x}, not the start of the text {TEXT_START:#x}")
     return Image(entry, text, data, loads[1][6])
 
 
