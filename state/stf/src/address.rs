@@ -47,6 +47,19 @@ pub fn find_or_create<S: Store>(store: &mut S, address: &Address) -> Result<Opti
     Ok(Some(account))
 }
 
+/// Nodes on the way that an address takes through the tree.
+pub fn way<S: Store>(store: &mut S, address: &Address) -> Result<u64, Fault> {
+    let mut link = u64::from(store.read::<Chain>(0)?.address_root);
+    for passed in 0..=u64::from(BITS) {
+        if link & 1 == 0 {
+            return Ok(passed);
+        }
+        let node = store.read::<AddressNode>(link >> 1)?;
+        link = if bit_of(address, node.bit) { node.right } else { node.left };
+    }
+    Err(Fault::Corrupt)
+}
+
 /// Hangs a new leaf and the node above it where the ways part at `bit`.
 fn insert<S: Store>(store: &mut S, address: &Address, account: u32, bit: u8) -> Result<(), Fault> {
     let mut parent = None;

@@ -8,7 +8,7 @@ use crate::address;
 use crate::error::{Fault, Reject, Stop};
 use crate::events::Event;
 use crate::govern;
-use crate::ops::{Env, cancel, withdraw};
+use crate::ops::{Env, Outcome, cancel, withdraw};
 use crate::oracle;
 use crate::platform::{Platform, Sink};
 use crate::records::{Account, Chain, SUBACCOUNTS, Subaccount};
@@ -55,37 +55,47 @@ pub(crate) fn target<S: Store>(store: &mut S, direct: &Direct) -> Result<u64, Fa
     Ok(account * SUBACCOUNTS + number)
 }
 
+/// Nodes on the way to the account that a direct input is for; 0 if it is for none.
+pub(crate) fn way<S: Store>(store: &mut S, direct: &Direct) -> Result<u64, Fault> {
+    match (Kind::of(direct.kind), direct.data.first_chunk()) {
+        (Some(Kind::Deposit), Some(owner)) => address::way(store, &Address(*owner)),
+        (Some(Kind::Withdraw | Kind::CancelAll), _) => address::way(store, &direct.sender),
+        _ => Ok(0),
+    }
+}
+
 /// Runs one direct input; `subaccount` as `target` found.
 pub(crate) fn run<S: Store, P: Platform, K: Sink>(
     env: &mut Env<'_, S, P, K>,
     direct: &Direct,
     subaccount: u64,
     scan: bool,
-) -> Result<(), Stop> {
+) -> Result<Outcome, Stop> {
     let mut data = Data(Reader::new(&direct.data));
     match Kind::of(direct.kind) {
-        Some(Kind::Deposit) => deposit(env, direct, data),
+        Some(Kind::Deposit) => deposit(env, direct, data)?,
         Some(Kind::Withdraw) => {
             let (_, token, amount) = (data.u32()?, data.address()?, data.u128()?);
             data.end()?;
             check_exists(env.store, subaccount)?;
-            withdraw::withdraw(env, subaccount, token, amount, direct.sender, scan)
+            withdraw::withdraw(env, subaccount, token, amount, direct.sender, scan)?;
         }
         Some(Kind::CancelAll) => {
             data.u32()?;
             data.end()?;
             check_exists(env.store, subaccount)?;
-            cancel::all(env, subaccount, None)
+            return cancel::all(env, subaccount, None);
         }
         Some(Kind::Report) => {
             let (feed, price_e9, time_ms) = (data.u32()?, data.u64()?, data.u64()?);
             let signature = data.array()?;
             data.end()?;
-            report(env, &Report { feed, price_e9, time_ms, signature }, Signer::Unknown)
+            report(env, &Report { feed, price_e9, time_ms, signature }, Signer::Unknown)?;
         }
-        Some(Kind::Govern) => govern::run(env, data),
-        None => Err(Reject::DirectUnsupported.into()),
+        Some(Kind::Govern) => govern::run(env, data)?,
+        None => return Err(Reject::DirectUnsupported.into()),
     }
+    Ok(Outcome::Done)
 }
 
 /// Takes a report, whoever sent it.

@@ -52,10 +52,14 @@ const REPORTERS: u64 = 5 + 64;
 const REPORTS: u64 = 5 + 12 + 64;
 /// The four records of a subaccount's client ids.
 const ALL_CLIENT_IDS: u64 = CLIENT_IDS + 3 * 6;
-/// The queue of an order: itself, two neighbours of other accounts, its level, its side's bitmap.
-const QUEUE: u64 = 3 * ORDER + LEVEL + TICKS;
-/// An account's part in an order: subaccount, position, client ids.
-const OWNER: u64 = SUBACCOUNT + POSITION + ALL_CLIENT_IDS;
+/// An order joins a queue at its end, or leaves it from its head: it, one neighbour, its level, its side's bitmap.
+const QUEUE_END: u64 = 2 * ORDER + LEVEL + TICKS;
+/// An order leaves a queue from within: two neighbours.
+const QUEUE: u64 = QUEUE_END + ORDER;
+/// An account's part in a fill: subaccount, position, client id.
+const OWNER: u64 = SUBACCOUNT + POSITION + CLIENT_IDS;
+/// An account's part in a request: its client ids are searched.
+const SEARCHED: u64 = SUBACCOUNT + POSITION + ALL_CLIENT_IDS;
 /// A position beside others of its subaccount, and its market.
 const VALUED: u64 = 3 + MARKET;
 /// The best prices of a market.
@@ -102,11 +106,16 @@ const fn valuation(positions: u64, open: u64, scan: bool) -> u64 {
 
 /// Placing, in a market that is valued here; `others` are the positions in other markets.
 const fn place(others: u64, open: u64, scan: bool) -> u64 {
-    NODE * (CHAIN + TAKER + MARKET + OWNER + 2 * QUEUE) + valuation(others, open, scan)
+    NODE * (CHAIN + TAKER + MARKET + SEARCHED + QUEUE_END + TICKS) + valuation(others, open, scan)
+}
+
+/// Placing again what leaves its queue first.
+const fn replace(others: u64, open: u64, scan: bool) -> u64 {
+    place(others, open, scan) + NODE * QUEUE
 }
 
 const fn cancel() -> u64 {
-    NODE * (CHAIN + MARKET + OWNER + QUEUE)
+    NODE * (CHAIN + MARKET + SEARCHED + QUEUE)
 }
 
 /// One step of cancelling all.
@@ -127,16 +136,16 @@ pub(crate) fn operation(operation: &Operation, subaccount: &Subaccount, scan: bo
     let others = |market| positions - u64::from(slot_of(subaccount, market).is_some());
     match operation {
         Operation::Place(order) => place(others(order.market), open, scan),
-        Operation::Replace { market, .. } => place(others(*market), open, scan),
+        Operation::Replace { market, .. } => replace(others(*market), open, scan),
         Operation::Cancel { .. } | Operation::CancelById { .. } => cancel(),
         Operation::CancelAll { .. } => cancel_all(open),
         Operation::Withdraw { .. } => withdraw(positions, open, scan),
     }
 }
 
-/// A step of matching: both accounts valued and changed, the maker's queue, the taker's rest.
+/// A step of matching: both accounts valued and changed, and the maker's queue or the one that the rest joins.
 pub(crate) const fn matching(taker_positions: u64, maker_positions: u64) -> u64 {
-    NODE * (CHAIN + TAKER + MARKET + 2 * OWNER + 2 * QUEUE)
+    NODE * (CHAIN + TAKER + MARKET + 2 * OWNER + QUEUE_END + TICKS)
         + NODE * (taker_positions + maker_positions) * VALUED
 }
 
@@ -165,7 +174,7 @@ const _: () = {
     assert!(envelope(64) <= STEP_MAX);
     assert!(report() <= STEP_MAX);
     assert!(void() <= STEP_MAX);
-    assert!(place(positions, open, true) <= STEP_MAX);
+    assert!(replace(positions, open, true) <= STEP_MAX);
     assert!(matching(positions, positions) <= STEP_MAX);
     assert!(lookup(way) + cancel_all(open) <= STEP_MAX);
     assert!(lookup(way) + withdraw(positions, open, true) <= STEP_MAX);

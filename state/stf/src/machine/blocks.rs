@@ -9,7 +9,7 @@ use crate::book;
 use crate::direct::{self, Kind};
 use crate::error::{Fault, Reject, Stop};
 use crate::margin;
-use crate::ops::cancel;
+use crate::ops::{Outcome, cancel};
 use crate::oracle;
 use crate::platform::{Inputs, Platform, Segment, Sink};
 use crate::records::{Chain, Market, Phase, Subaccount};
@@ -137,16 +137,22 @@ impl<S: Store, P: Platform, K: Sink> Machine<S, P, K> {
         let subaccount = direct::target(&mut self.store, &input)?;
         let kind = Kind::of(input.kind);
         let scan = kind == Some(Kind::Withdraw) && margin::needs_scan(&mut self.store, subaccount)?;
+        let way = direct::way(&mut self.store, &input)?;
         let record = self.store.read::<Subaccount>(subaccount)?;
-        let weight = weight::direct(kind, record, scan);
+        let weight = weight::direct(kind, way, record, scan);
         if weight > budget {
             return Ok(Progress::OutOfBudget);
         }
-        self.header.direct += 1;
         self.header.operation = 0;
-        self.sink.begin(DIRECT);
+        if self.header.sub_cursor == 0 {
+            self.sink.begin(DIRECT);
+        }
         let reason = match direct::run(&mut self.env(), &input, subaccount, scan) {
-            Ok(()) => 0,
+            Ok(Outcome::More) => {
+                self.header.sub_cursor = 1;
+                return Ok(Progress::Done { weight });
+            }
+            Ok(_) => 0,
             Err(Stop::Fault(fault)) => return Err(fault),
             Err(Stop::Reject(reason)) => {
                 self.store.rollback();
@@ -155,6 +161,8 @@ impl<S: Store, P: Platform, K: Sink> Machine<S, P, K> {
             }
         };
         self.sink.end(reason);
+        self.header.direct += 1;
+        self.header.sub_cursor = 0;
         Ok(Progress::Done { weight })
     }
 

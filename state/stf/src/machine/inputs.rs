@@ -159,7 +159,7 @@ impl<S: Store, P: Platform, K: Sink> Machine<S, P, K> {
         Ok(())
     }
 
-    /// The first step of the operation under the cursor.
+    /// A step of the operation under the cursor: its first, unless it has more to cancel.
     pub(super) fn operate(
         &mut self,
         inputs: &mut impl Inputs,
@@ -177,7 +177,9 @@ impl<S: Store, P: Platform, K: Sink> Machine<S, P, K> {
         }
         self.mark_loaded();
         let total = self.header.envelope_weight.saturating_add(work);
-        let result = if total > weight::ENVELOPE {
+        let is_first = self.header.sub_cursor == 0;
+        self.header.sub_cursor = 0;
+        let result = if total > weight::ENVELOPE && is_first {
             Err(Reject::TooHeavy.into())
         } else {
             self.header.envelope_weight = total;
@@ -185,6 +187,7 @@ impl<S: Store, P: Platform, K: Sink> Machine<S, P, K> {
         };
         match result {
             Ok(Outcome::Matching) => self.header.phase = Phase::Match,
+            Ok(Outcome::More) => self.header.sub_cursor = 1,
             Ok(Outcome::Done) => self.end_operation(operation, envelope, 0),
             Err(Stop::Fault(fault)) => return Err(fault),
             Err(Stop::Reject(reason)) => {

@@ -7,10 +7,11 @@
 use crate::error::{Fault, Reject, Stop};
 use crate::events::Event;
 use crate::margin::open_slots;
-use crate::ops::{Env, listed, resting};
+use crate::ops::{Env, Outcome, listed, resting};
 use crate::platform::{Platform, Sink};
 use crate::records::{ORDERS, Order, Subaccount};
 use crate::store::Store;
+use crate::weight::CANCELLED_PER_STEP;
 
 /// Cancels the order with this client id in this market.
 pub(crate) fn by_client_id<S: Store, P: Platform, K: Sink>(
@@ -53,24 +54,30 @@ pub(crate) fn by_id<S: Store, P: Platform, K: Sink>(
     one(env, reference, 0)
 }
 
-/// Cancels all orders of a subaccount, or those in one market.
+/// Cancels orders of a subaccount, in all markets or one: as many as one step may.
 pub(crate) fn all<S: Store, P: Platform, K: Sink>(
     env: &mut Env<'_, S, P, K>,
     subaccount: u64,
     market: Option<u32>,
-) -> Result<(), Stop> {
+) -> Result<Outcome, Stop> {
     if let Some(market) = market {
         listed(env.store, market)?;
     }
     let record = *env.store.read::<Subaccount>(subaccount)?;
+    let mut cancelled = 0;
     for slot in open_slots(&record) {
         let reference = resting::reference(subaccount, slot);
         let here = env.store.read::<Order>(reference)?.market;
-        if market.is_none_or(|market| market == here) {
-            one(env, reference, 0)?;
+        if market.is_some_and(|market| market != here) {
+            continue;
         }
+        if cancelled == CANCELLED_PER_STEP {
+            return Ok(Outcome::More);
+        }
+        one(env, reference, 0)?;
+        cancelled += 1;
     }
-    Ok(())
+    Ok(Outcome::Done)
 }
 
 /// Cancels one open order; `reason` as in its event.

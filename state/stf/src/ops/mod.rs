@@ -43,6 +43,8 @@ pub(crate) enum Outcome {
     Done,
     /// The `Taker` record is to be matched, one fill per step.
     Matching,
+    /// There are more orders to cancel.
+    More,
 }
 
 /// The first step of an operation; `scan` as `margin::needs_scan` found.
@@ -65,7 +67,7 @@ pub(crate) fn run<S: Store, P: Platform, K: Sink>(
             let terms = replace::Terms { market, client_id, price_e9, qty_e9 };
             return replace::replace(env, subaccount, &terms, scan);
         }
-        Operation::CancelAll { market } => cancel::all(env, subaccount, market)?,
+        Operation::CancelAll { market } => return cancel::all(env, subaccount, market),
         Operation::Withdraw { token, amount, recipient } => {
             withdraw::withdraw(env, subaccount, token, amount, recipient, scan)?;
         }

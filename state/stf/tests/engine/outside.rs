@@ -68,6 +68,21 @@ fn the_owner_can_force_a_withdrawal_and_a_cancellation() {
 }
 
 #[test]
+fn a_forced_cancellation_of_many_orders_takes_many_steps_and_tells_of_one_input() {
+    let mut world = World::funded(1);
+    for _ in 0..3 {
+        let orders = (0..60).map(|i| place(true, 49_000 + i, 1, 0)).collect();
+        let input = world.envelope(1, orders);
+        world.block(vec![input]);
+    }
+    world.direct(3, user(1), vec![0; 4]);
+    world.queue_deposit(1, 0, TOKEN, ONE);
+    world.block(Vec::new());
+    assert_eq!((world.log().ends.as_slice(), world.cancels().len()), (&[0, 0][..], 180));
+    assert_eq!((world.market(0).open_orders, world.header().sub_cursor), (0, 0));
+}
+
+#[test]
 fn a_withdrawal_appends_the_leaf_that_l1_pays_out() {
     let mut world = World::funded(1);
     let mut frontier = [[0; 32]; 32];
