@@ -35,9 +35,11 @@ from bridge.l1.http import HttpL1
 from bridge.l1.wallet import Wallet
 from bridge.replica import Replica
 from bridge.withdrawals import fetch_vault_balance
+from state._native import Fault
 
 KEY_VARIABLE = "NOVATION_VALIDATOR_KEY"
 KEY_BYTES = 32
+EXIT_FAULT = 70
 log = logging.getLogger("bridge.validator")
 
 
@@ -248,6 +250,10 @@ def main(arguments: list[str] | None = None) -> int:
     except BridgeError as error:
         print(f"validator: {error}", file=sys.stderr)
         return 1
+    except Fault as error:
+        text = "the transition failed; keep the deployment file and call a developer"
+        print(f"validator: {text}: {error}", file=sys.stderr)
+        return EXIT_FAULT
     return 0
 
 

@@ -62,7 +62,7 @@ async def test_no_answer_is_asked_for_again_a_bounded_number_of_times() -> None:
 
 async def test_a_slow_answer_is_given_up_at_the_deadline() -> None:
     async def slow() -> None:
-        await asyncio.sleep(5)
+        await asyncio.sleep(0.8)
 
     async with endpoint(lambda _: slow()) as (l1, asked):
         with pytest.raises(L1UnreachableError):
