@@ -104,20 +104,22 @@ async def _start(options: DevnetOptions, console: Console) -> Devnet:
 
 def print_devnet(file: DevnetFile, path: Path, seconds: float, console: Console) -> None:
     """Show endpoints and keys."""
-    endpoints = Table(title=f"Novation devnet, ready in {seconds:.1f} s", show_header=False)
+    title = f"Novation devnet, ready in {seconds:.1f} s"
+    endpoints = Table(box=None, title=title, show_header=False)
     for name, value in (
-        ("L2 RPC", f"{file.url}  (chain id {file.l2_chain_id}; WebSocket on the same port)"),
-        ("L1 RPC", f"{file.l1_url}  (chain id {file.l1_chain_id})"),
+        ("L2 RPC", f"{file.url}  chain id {file.l2_chain_id}, WebSocket too"),
+        ("L1 RPC", f"{file.l1_url}  chain id {file.l1_chain_id}"),
         ("metrics", file.metrics_url),
         ("contracts", file.deployment),
         ("all of this", str(path)),
     ):
         endpoints.add_row(name, value)
-    keys = Table(title="Test keys, known to everybody: never send anything of value to them")
-    for column in ("for", "address", "private key"):
+    # A key and its role just fit into 80 columns without borders.
+    keys = Table(box=None, title="TEST KEYS, known to everybody: never send anything of value here")
+    for column in ("for", "address, private key"):
         keys.add_column(column, overflow="fold")
     for row in file.keys:
-        keys.add_row(row.role, row.address, row.key)
+        keys.add_row(row.role, f"{row.address}\n{row.key}")
     console.print(endpoints)
     console.print(keys)
     console.print(f"mnemonic (tests only): {file.mnemonic}", highlight=False)

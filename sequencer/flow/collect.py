@@ -20,12 +20,11 @@ from eth_hash.auto import keccak
 from bridge.deployment import Deployment
 from bridge.l1.client import L1, logs_request, to_int
 from bridge.l1.contracts import event_topic
-from sequencer.flow.prepare import Ready
+from sequencer.flow.prepare import Market, Ready
 from sequencer.flow.send import FlowError
 from sequencer.sdk.client import Client, RpcError
 from state.errors import by_number
 
-RECEIPTS_PER_REQUEST = 250
 REQUESTS_IN_FLIGHT = 4
 L1_BLOCKS_PER_QUERY = 500
 L1_CALLS_PER_REQUEST = 50
@@ -65,32 +64,36 @@ async def collect_receipts(
     node: Client,
     envelopes: Sequence[Ready],
     refused: Collection[int],
-    lot_e9: int,
+    market: Market,
+    first_block: int,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Executed:
-    """Read the receipts of all envelopes but the refused ones."""
+    """Read all receipts in L2 blocks from `first_block` on; only refused envelopes have none."""
     executed = Executed()
-    wanted = [i for i in range(len(envelopes)) if i not in refused]
-    parts = [
-        wanted[begin : begin + RECEIPTS_PER_REQUEST]
-        for begin in range(0, len(wanted), RECEIPTS_PER_REQUEST)
-    ]
-    in_flight: deque[tuple[list[int], asyncio.Task[list[Any]]]] = deque()
-    while parts or in_flight:
-        while parts and len(in_flight) < REQUESTS_IN_FLIGHT:
-            part = parts.pop()
-            calls = [("eth_getTransactionReceipt", ["0x" + envelopes[i].hash.hex()]) for i in part]
-            in_flight.append((part, await node.start_many(calls)))
-        part, task = in_flight.popleft()
-        for index, receipt in zip(part, await task, strict=True):
-            if receipt is None or isinstance(receipt, RpcError):
-                raise FlowError(f"envelope {index} was acknowledged but has no receipt: {receipt}")
-            _count(executed, receipt, envelopes[index].taker_lots * lot_e9)
-        progress(len(part))
+    missing = {each.hash: each for i, each in enumerate(envelopes) if i not in refused}
+    head = to_int(await node.call("eth_blockNumber"))
+    blocks = deque(range(first_block, head + 1))
+    in_flight: deque[asyncio.Task[list[Any]]] = deque()
+    while blocks or in_flight:
+        while blocks and len(in_flight) < REQUESTS_IN_FLIGHT:
+            call = ("eth_getBlockReceipts", [hex(blocks.popleft())])
+            in_flight.append(await node.start_many([call]))
+        (receipts,) = await in_flight.popleft()
+        if isinstance(receipts, RpcError):
+            raise receipts
+        found = 0
+        for receipt in receipts:
+            envelope = missing.pop(bytes.fromhex(receipt["transactionHash"][2:]), None)
+            if envelope is not None:
+                found += 1
+                _count(executed, receipt, envelope, market.lot_e9)
+        progress(found)
+    if missing:
+        raise FlowError(f"{len(missing)} envelopes were acknowledged but have no receipt")
     return executed
 
 
-def _count(executed: Executed, receipt: dict[str, Any], taker_qty_e9: int) -> None:
+def _count(executed: Executed, receipt: dict[str, Any], envelope: Ready, lot_e9: int) -> None:
     filled_e9 = 0
     for log in receipt["logs"]:
         topic, data = log["topics"][0], log["data"]
@@ -100,7 +103,10 @@ def _count(executed: Executed, receipt: dict[str, Any], taker_qty_e9: int) -> No
         elif topic == _REJECTED:
             number = int(data[2 + _WORD : 2 + 2 * _WORD], 16)
             executed.rejected[reason_slug(number)] += 1
-    if taker_qty_e9 and filled_e9 == taker_qty_e9:
+    if not receipt["logs"]:
+        # Skipped as a whole: nothing of it was even tried.
+        executed.rejected["envelope_skipped"] += envelope.operations
+    if envelope.taker_lots and filled_e9 == envelope.taker_lots * lot_e9:
         executed.takers_filled += 1
 
 

@@ -46,28 +46,32 @@ async def wait_equal(node: Client, validator_url: str, *, timeout_s: float) -> R
     """
     deadline = asyncio.get_running_loop().time() + timeout_s
     timeout = aiohttp.ClientTimeout(total=STATUS_TIMEOUT_S)
+    target = (await node.call("rollup_syncStatus"))["next_seq"]
+    batch: dict[str, Any] | None = None
     async with aiohttp.ClientSession(timeout=timeout) as session:
         while True:
-            sync = await node.call("rollup_syncStatus")
-            validator = await _get(session, f"{validator_url}/status")
-            sealed = sync["records_sealed"]
-            if validator["records"] >= sealed and await _is_all_sealed(node, sync):
-                found = await _get(session, f"{validator_url}/roots/{sealed - 1}")
-                return Roots(sealed - 1, sync["root"], found["root"])
+            batch = batch or await _batch_with(node, target)
+            status = await _get(session, f"{validator_url}/status")
+            if batch is not None and status["records"] > batch["record"]:
+                found = await _get(session, f"{validator_url}/roots/{batch['record']}")
+                return Roots(batch["record"], batch["root"], found["root"])
             if asyncio.get_running_loop().time() > deadline:
+                sync = await node.call("rollup_syncStatus")
                 raise FlowError(
-                    f"after {timeout_s:g} s the sequencer has sealed {sealed} batches and posted "
-                    f"{sync['records_posted']}, the validator has executed {validator['records']}"
+                    f"after {timeout_s:g} s the sequencer has sealed {sync['records_sealed']} "
+                    f"batches and posted {sync['records_posted']}, the validator has executed "
+                    f"{status['records']}"
                 )
             await asyncio.sleep(POLL_S)
 
 
-async def _is_all_sealed(node: Client, sync: dict[str, Any]) -> bool:
-    """Whether the newest batch ends with the newest input."""
-    if not sync["records_sealed"] or sync["unsealed_blocks"]:
-        return False
-    batch = await node.call("rollup_getBatch", sync["records_sealed"] - 1)
-    return bool(batch["first_seq"] + batch["inputs"] >= sync["next_seq"])
+async def _batch_with(node: Client, target_seq: int) -> dict[str, Any] | None:
+    """The newest batch if it ends at `target_seq` or after; others may go on sending."""
+    sealed = (await node.call("rollup_syncStatus"))["records_sealed"]
+    if not sealed:
+        return None
+    batch: dict[str, Any] = await node.call("rollup_getBatch", sealed - 1)
+    return batch if batch["first_seq"] + batch["inputs"] >= target_seq else None
 
 
 async def _get(session: aiohttp.ClientSession, url: str) -> Any:

@@ -26,7 +26,7 @@ from bridge import governance
 from bridge.deploy import send_governance
 from bridge.deployment import Deployment
 from bridge.governance import BTC_PERPETUAL
-from bridge.l1.client import L1, fetch_head
+from bridge.l1.client import L1, fetch_head, to_int
 from bridge.l1.http import HttpL1
 from bridge.l1.wallet import Wallet
 from sequencer.devnet import TOKEN_USD, Devnet, DevnetFile, DevnetOptions, read_devnet
@@ -43,7 +43,7 @@ from sequencer.oracle import FollowedPrice, Oracle, Reporter
 from sequencer.sdk.client import Client
 from sequencer.sdk.deposit import Deposit, Funder, wait_credited
 from sequencer.sdk.signing import Key
-from sequencer.sdk.views import ask, market_view
+from sequencer.sdk.views import ask, ask_or_none, market_view
 
 MAKER_USD, TAKER_USD = 5_000_000, 200_000
 E9 = 1_000_000_000
@@ -136,7 +136,8 @@ async def _run(place: Place, options: FlowOptions, progress: Progress) -> FlowRe
     source = FollowedPrice(view.feed, prepared.envelopes[0].price_e9)
     oracle = _oracle(place, source, view.feed)
     await _wait_fresh(place.node, oracle, number)
-    first_block = (await fetch_head(place.l1)).number + 1
+    l1_block = (await fetch_head(place.l1)).number + 1
+    l2_block = to_int(await place.node.call("eth_blockNumber"))  # still open, perhaps
     sender = Sender(
         place.node, prepared.envelopes, speed=options.speed, progress=progress.operations
     )
@@ -147,9 +148,9 @@ async def _run(place: Place, options: FlowOptions, progress: Progress) -> FlowRe
         seconds = time.perf_counter() - started
     progress.start("receipts", len(prepared.envelopes))
     executed = await collect_receipts(
-        place.node, prepared.envelopes, sent.refused, market.lot_e9, progress.advance
+        place.node, prepared.envelopes, sent.refused, market, l2_block, progress.advance
     )
-    posted = await collect_batches(place.l1, place.deployment, first_block)
+    posted = await collect_batches(place.l1, place.deployment, l1_block)
     rejected = dict(executed.rejected)
     for index, reason in sent.refused.items():
         rejected[reason] = rejected.get(reason, 0) + prepared.envelopes[index].operations
@@ -184,7 +185,7 @@ async def _run(place: Place, options: FlowOptions, progress: Progress) -> FlowRe
 async def _list_market(place: Place) -> int:
     """A market of the flow's own on a devnet whose markets others trade; its number."""
     number = 0
-    while (await ask(place.node, market_view(number))).tick_e9:
+    while await ask_or_none(place.node, market_view(number)) is not None:
         number += 1
     market = dataclasses.replace(
         BTC_PERPETUAL, market=number, name=f"FLOW-{number}", feed=number, band_ppm=BAND_PPM
@@ -195,7 +196,7 @@ async def _list_market(place: Place) -> int:
     for ticket in await send_governance(wallet, deployment, [governance.set_market(market)]):
         await wallet.wait(ticket)
     async with asyncio.timeout(FRESH_S_MAX):
-        while not (await ask(place.node, market_view(number))).tick_e9:
+        while await ask_or_none(place.node, market_view(number)) is None:
             await asyncio.sleep(POLL_S)
     return number
 

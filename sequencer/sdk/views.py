@@ -21,6 +21,10 @@ T = TypeVar("T")
 Made_co = TypeVar("Made_co", covariant=True)
 
 
+REVERTED = 3
+"""The code of an `eth_call` that reverts."""
+
+
 @dataclass(frozen=True, slots=True)
 class BookTop:
     """Best bid and ask, mark and index; 0 = there is none."""
@@ -158,6 +162,16 @@ def order_view(owner: bytes, client_id: int, number: int = 0) -> View[OrderView]
 async def ask(node: Client, view: View[T]) -> T:
     """The answer to one question."""
     return view.read(await node.call(view.call[0], *view.call[1]))
+
+
+async def ask_or_none(node: Client, view: View[T]) -> T | None:
+    """The answer to one question; None if what it is about does not exist."""
+    try:
+        return await ask(node, view)
+    except RpcError as error:
+        if error.code == REVERTED:
+            return None
+        raise
 
 
 async def ask_many(node: Client, views: Sequence[View[T]]) -> list[T]:
