@@ -160,11 +160,12 @@ class Traffic:
     def envelope(self, operations: list[Operation] | None = None, account: int = -1) -> bytes:
         """A signed transaction with the account's next nonce."""
         number = account if account >= 0 else self.rng.randrange(len(self.keys))
+        subaccount = 0
         if operations is None:
             operations = [self.operation() for _ in range(self.rng.choice([1, 1, 2, 5, 20]))]
+            subaccount = 0 if self.rng.random() < 0.97 else self.rng.randrange(18)
         nonce = self.nonces[number]
         self.nonces[number] += 1
-        subaccount = 0 if self.rng.random() < 0.97 else self.rng.randrange(18)
         return sign_transaction(self.keys[number], CHAIN_ID, nonce, subaccount, operations)
 
     def envelopes(self, count: int) -> list[VerifiedTx]:

@@ -15,10 +15,10 @@ use stf::tree::StateTree;
 use stf::types::{Direct, Word};
 
 use crate::batch::{Directs, Landed};
-use crate::core::{Core, Done, Trouble, identify_direct, misuse};
+use crate::core::{Core, Trouble, misuse};
 use crate::platform::Native;
-use crate::receipts::Identity;
 use crate::recovery::identify_blocks;
+use crate::told::{DirectIdentity, Done};
 
 /// Most chunks of an epoch: leaves of its commitment.
 const CHUNKS_MAX: usize = 1 << l1::COMMITMENT_DEPTH;
@@ -75,7 +75,8 @@ impl Core {
         }
         let record = self.machine.header.record;
         let context = self.machine.context;
-        let direct_who: Vec<Identity> = directs.iter().map(identify_direct).collect();
+        let direct_who: Vec<DirectIdentity> = directs.iter().map(DirectIdentity::new).collect();
+        let vault = self.vault()?;
         let mut landed = Landed::new(record, meta, data, Directs::new(first, directs));
         let who = identify_blocks(&mut landed.blocks, context.chain_id, &context.inbox, threads);
         for block in &landed.blocks {
@@ -88,7 +89,7 @@ impl Core {
             return Err(Fault::Corrupt.into());
         }
         landed.judge();
-        let done = self.finish(&who, first, &direct_who)?;
+        let done = self.finish(&who, &direct_who, vault)?;
         let blocks = u64::from(landed.taken);
         self.numbering.end(blocks);
         Ok(Outcome {

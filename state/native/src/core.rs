@@ -6,16 +6,15 @@
 //! after a fault nothing more is done. Not here: Python, locks (`engine`), hashing of sealed batches (`engine`).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use stf::codec::MAX_INPUTS;
-use stf::error::{Fault, Reject};
-use stf::events::Event;
+use stf::error::Fault;
 use stf::incremental;
-use stf::l1::{self, Withdrawal};
+use stf::l1;
 use stf::machine::{ChunkEnd, Context, Machine};
 use stf::ram::{RamStore, Row};
-use stf::records::{Account, Chain, Header, ReportRecord, Reporter, SUBACCOUNTS};
-use stf::store::Store;
+use stf::records::Header;
 use stf::tree::EMPTY_STATE_ROOT;
 use stf::types::{Address, Block, Body, Direct, Input, RecordMeta, Signer, Word};
 use stf::view;
@@ -24,16 +23,12 @@ use crate::batch::OpenBatch;
 use crate::bounds::Bound;
 use crate::numbering::Numbering;
 use crate::platform::Native;
-use crate::receipts::{Collector, Identity, Stats};
+use crate::receipts::{Collector, Identity};
 use crate::recovery::{SignedReport, Tx};
-use std::sync::Arc;
+use crate::told::{DirectIdentity, Done};
 
 /// The program that this is (rollup.md 3.3).
 const VERSION: u32 = 1;
-/// Kind of a direct input in receipts.
-const DIRECT: u8 = 3;
-/// Reporters there can be.
-const REPORTERS: u64 = 32;
 
 /// Why a call was not done.
 #[derive(Debug)]
@@ -72,29 +67,12 @@ impl Verified {
         }
     }
 
-    fn who(&self) -> Identity {
+    pub(crate) fn who(&self) -> Identity {
         match self {
             Self::Tx(tx) => tx.who,
             Self::Report(report) => report.who,
         }
     }
-}
-
-/// What a call executed.
-#[derive(Debug, Default)]
-pub(crate) struct Done {
-    /// One receipt per input.
-    pub(crate) receipts: Vec<Vec<u8>>,
-    /// Hash of each input.
-    pub(crate) hashes: Vec<Word>,
-    /// Sequence number of the first.
-    pub(crate) first_seq: u64,
-    /// Block of the last.
-    pub(crate) block: u64,
-    /// Totals.
-    pub(crate) stats: Stats,
-    /// Leaves of withdrawals.
-    pub(crate) withdrawals: Vec<Word>,
 }
 
 /// A batch that takes no more blocks.
@@ -126,7 +104,7 @@ pub(crate) struct Core {
     /// The header before the open block.
     before_block: Header,
     /// Next nonce of accounts with inputs that were admitted and have not run.
-    admitted: HashMap<u32, u64>,
+    pub(crate) admitted: HashMap<u32, u64>,
     /// Roots of the chunks of the current epoch.
     pub(crate) chunk_roots: Vec<Word>,
 }
@@ -172,7 +150,8 @@ impl Core {
             self.batch = OpenBatch::new(self.machine.header.record);
         }
         self.before_block = self.machine.header;
-        let who: Vec<Identity> = directs.iter().map(identify_direct).collect();
+        let who: Vec<DirectIdentity> = directs.iter().map(DirectIdentity::new).collect();
+        let vault = self.vault()?;
         self.batch.directs.extend(directs);
         self.batch.begin(Block { time_ms, direct_to, inputs: Vec::new() });
         self.numbering.begin(direct_to, 0);
@@ -180,7 +159,7 @@ impl Core {
         if self.machine.header.direct != direct_to {
             return Err(Fault::Corrupt.into());
         }
-        Ok(self.finish(&[], self.before_block.direct, &who)?)
+        Ok(self.finish(&[], &who, vault)?)
     }
 
     fn check_block(&self, time_ms: u64, direct_to: u64, directs: &[Direct]) -> Result<(), Trouble> {
@@ -227,8 +206,8 @@ impl Core {
         self.run_open()?;
         let who: Vec<Identity> = inputs.iter().map(Verified::who).collect();
         self.forget_done(inputs)?;
-        let direct = self.machine.header.direct;
-        Ok(self.finish(&who, direct, &[])?)
+        let vault = self.vault()?;
+        Ok(self.finish(&who, &[], vault)?)
     }
 
     /// The inputs as the block holds them, with their account indices.
@@ -256,23 +235,6 @@ impl Core {
         Ok(bodies)
     }
 
-    /// Drops admitted nonces that have been used.
-    fn forget_done(&mut self, inputs: &[Verified]) -> Result<(), Fault> {
-        if self.admitted.is_empty() {
-            return Ok(());
-        }
-        for input in inputs {
-            if let Verified::Tx(tx) = input {
-                let account = view::account_of(&mut self.machine.store, &tx.who.sender)?;
-                let nonce = self.machine.store.read::<Account>(account.into())?.nonce;
-                if self.admitted.get(&account).is_some_and(|next| *next <= nonce) {
-                    self.admitted.remove(&account);
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Leading inputs that fit into the open block.
     pub(crate) fn fits(&self, inputs: &[Verified]) -> usize {
         let Some(block) = self.batch.open_block() else { return 0 };
@@ -287,67 +249,6 @@ impl Core {
             fitting += 1;
         }
         fitting
-    }
-
-    /// For each input 0, or why it must not be sequenced; admitted ones count for those after them.
-    pub(crate) fn admit(&mut self, inputs: &[Verified]) -> Result<Vec<u16>, Fault> {
-        let mut reasons = Vec::with_capacity(inputs.len());
-        for input in inputs {
-            let reason = match input {
-                Verified::Tx(tx) => self.admit_tx(tx)?,
-                Verified::Report(report) => self.admit_report(report)?,
-            };
-            reasons.push(reason.map_or(0, |reason| reason as u16));
-        }
-        Ok(reasons)
-    }
-
-    fn admit_tx(&mut self, tx: &Tx) -> Result<Option<Reject>, Fault> {
-        let account = view::account_of(&mut self.machine.store, &tx.who.sender)?;
-        if account == 0 {
-            return Ok(Some(Reject::SignerUnknown));
-        }
-        let expected = match self.admitted.get(&account) {
-            Some(next) => *next,
-            None => self.machine.store.read::<Account>(account.into())?.nonce,
-        };
-        let nonce = tx.envelope.nonce;
-        if nonce < expected {
-            return Ok(Some(Reject::NonceTooLow));
-        }
-        // The last nonce has no successor.
-        let (true, Some(next)) = (nonce == expected, nonce.checked_add(1)) else {
-            return Ok(Some(Reject::NonceTooHigh));
-        };
-        self.admitted.insert(account, next);
-        Ok(None)
-    }
-
-    fn admit_report(&mut self, report: &SignedReport) -> Result<Option<Reject>, Fault> {
-        let Some(reporter) = self.reporter(&report.who.sender)? else {
-            return Ok(Some(Reject::ReporterUnknown));
-        };
-        let feed = u64::from(report.report.feed);
-        let Ok(last) = self.machine.store.read::<ReportRecord>(feed * REPORTERS + reporter) else {
-            return Ok(Some(Reject::FeedUnknown));
-        };
-        Ok((report.report.time_ms <= last.time_ms).then_some(Reject::ReportOlder))
-    }
-
-    fn reporter(&mut self, address: &Address) -> Result<Option<u64>, Fault> {
-        for index in 0..REPORTERS {
-            if *address != Address::default()
-                && self.machine.store.read::<Reporter>(index)?.address == *address
-            {
-                return Ok(Some(index));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Forgets which nonces were admitted and have not run.
-    pub(crate) fn forget_admitted(&mut self) {
-        self.admitted.clear();
     }
 
     /// Ends the open block; gives its segment, or takes a block back that changed nothing.
@@ -415,77 +316,6 @@ impl Core {
             next_block: self.numbering.ended + 1,
         }))
     }
-
-    /// Turns what the run told into receipts: `who` are the inputs, `directs` those from `first_direct` on.
-    pub(crate) fn finish(
-        &mut self,
-        who: &[Identity],
-        first_direct: u64,
-        directs: &[Identity],
-    ) -> Result<Done, Fault> {
-        let collector = std::mem::take(&mut self.machine.sink);
-        let mut done = Done {
-            first_seq: self.numbering.next_seq,
-            stats: collector.stats(),
-            ..Done::default()
-        };
-        let (mut inputs, mut direct) = (who.iter(), directs.iter().zip(first_direct..));
-        let mut owner = Owners { store: &mut self.machine.store, fault: None };
-        for entry in collector.entries() {
-            let (who, place) = if entry.kind == DIRECT {
-                let (who, index) = direct.next().ok_or(Fault::Misuse)?;
-                (who, self.numbering.place_direct(index))
-            } else {
-                (inputs.next().ok_or(Fault::Misuse)?, self.numbering.place_input())
-            };
-            done.block = place.block;
-            done.hashes.push(who.hash);
-            done.receipts.push(collector.receipt(entry, who, place, &mut |a| owner.address(a)));
-        }
-        for event in collector.events() {
-            if let Event::Withdrawn { subaccount, index, token, amount, recipient, .. } = event {
-                let withdrawal = Withdrawal {
-                    index: *index,
-                    chain_id: self.machine.context.chain_id,
-                    vault: owner.store.read::<Chain>(0)?.vault,
-                    owner: owner.address(subaccount / SUBACCOUNTS),
-                    token: *token,
-                    amount: *amount,
-                    recipient: *recipient,
-                };
-                done.withdrawals.push(l1::withdrawal_leaf(&withdrawal, &mut Native));
-            }
-        }
-        if let Some(fault) = owner.fault {
-            return Err(fault);
-        }
-        self.machine.sink = collector;
-        self.machine.sink.clear();
-        Ok(done)
-    }
-}
-
-/// Addresses by account index.
-struct Owners<'a> {
-    store: &'a mut RamStore,
-    fault: Option<Fault>,
-}
-
-impl Owners<'_> {
-    fn address(&mut self, account: u64) -> Address {
-        match self.store.read::<Account>(account) {
-            Ok(account) => account.address,
-            Err(fault) => {
-                self.fault = Some(fault);
-                Address::default()
-            }
-        }
-    }
-}
-
-/// Hash and sender of a direct input.
-pub(crate) fn identify_direct(direct: &Direct) -> Identity {
-    Identity { hash: l1::direct_leaf(direct, &mut Native), sender: direct.sender }
 }
 
 /// Bytes as people read them.

@@ -4,6 +4,7 @@
 //! Holds: no panic crosses; the GIL is released while work is done.
 //! Not here: the transition (`stf`), disk (`state.store`). The stub `state/_native.pyi` is the manual.
 
+mod admission;
 mod apply;
 mod batch;
 mod bounds;
@@ -15,6 +16,7 @@ mod platform;
 mod proofs;
 mod receipts;
 mod recovery;
+mod told;
 mod values;
 mod verify;
 mod views;

@@ -137,9 +137,9 @@ impl Collector {
         &self.entries
     }
 
-    /// All events, in order.
-    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
-        self.events.iter().map(|(_, event)| event)
+    /// The events of one input, in order.
+    pub(crate) fn events_of(&self, entry: &Entry) -> impl Iterator<Item = &Event> {
+        self.events[entry.events.0..entry.events.1].iter().map(|(_, event)| event)
     }
 
     /// Empties the lists and keeps their memory.
@@ -160,7 +160,7 @@ impl Collector {
             skipped: self.entries.iter().filter(|entry| entry.reason != 0).count() as u64,
             ..Stats::default()
         };
-        self.events().for_each(|event| stats.count(event));
+        self.events.iter().for_each(|(_, event)| stats.count(event));
         stats
     }
 

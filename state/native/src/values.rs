@@ -13,9 +13,10 @@ use stf::ram::Row;
 use stf::types::{Operation, Word};
 
 use crate::apply::Outcome;
-use crate::core::{Done, Sealed, Verified};
+use crate::core::{Sealed, Verified};
 use crate::receipts::Stats;
 use crate::recovery::{Refused, SignedReport, Tx};
+use crate::told::Done;
 
 fn bytes<'py>(py: Python<'py>, data: &[u8]) -> Bound<'py, PyBytes> {
     PyBytes::new(py, data)

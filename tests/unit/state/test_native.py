@@ -45,6 +45,7 @@ from state.types import (
 from tests.law.native_traffic import (
     CHAIN_ID,
     E9,
+    GOVERNOR,
     INBOX,
     PRICES_E9,
     TICK_MS,
@@ -94,7 +95,7 @@ def test_verified_envelopes_name_their_sender_hash_and_content(traffic: Traffic)
     raw = traffic.envelope([place(buy=True, price_e9=E9)] * 3, account=4)
     tx = verified(raw)
     assert (tx.hash, tx.raw, tx.sender) == (keccak(raw), raw, traffic.addresses[4])
-    assert (tx.nonce, tx.subaccount < 18, tx.operations) == (0, True, 3)
+    assert (tx.nonce, tx.subaccount, tx.operations) == (0, 0, 3)
     assert (tx.kind, tx.kinds) == ("place", ["place"] * 3)
 
 
@@ -394,6 +395,35 @@ def test_a_forced_withdrawal_gives_the_same_leaf_as_its_event(
             )
         )
     ]
+
+
+def test_withdrawals_around_a_change_of_vault_are_each_proven_for_their_own(
+    engine: Engine, traffic: Traffic
+) -> None:
+    """Live, and again from the record on L1, where one run holds all of it."""
+    engine.close_block()
+    data = bytes(4) + TOKEN + (77).to_bytes(16)
+    change = b"\x02" + TOKEN + b"\x66" * 20 + (1_000).to_bytes(8)
+    directs = [
+        traffic.direct(DirectKind.WITHDRAW, traffic.addresses[1], data),
+        traffic.direct(DirectKind.GOVERN, GOVERNOR, change),
+        traffic.direct(DirectKind.WITHDRAW, traffic.addresses[2], data),
+        traffic.direct(DirectKind.GOVERN, GOVERNOR, change[:21] + b"\x77" * 20 + change[41:]),
+        traffic.direct(DirectKind.WITHDRAW, traffic.addresses[3], data),
+    ]
+    leaves = engine.open_block(traffic.time_ms, traffic.directs, directs).withdrawals
+    assert leaves == [
+        withdrawal_leaf(Withdrawal(n, CHAIN_ID, vault, owner, TOKEN, 77, owner))
+        for n, (vault, owner) in enumerate(
+            zip([VAULT, b"\x66" * 20, b"\x77" * 20], traffic.addresses[1:4], strict=True)
+        )
+    ]
+    for index, leaf in enumerate(leaves):
+        assert climb(leaf, index, withdrawal_proof(leaves, index)) == engine.withdrawals_root
+    sealed = engine.seal_batch()
+    assert sealed is not None
+    outcome = Engine(CHAIN_ID, INBOX).apply_record(sealed.meta, sealed.data, traffic.packed)
+    assert outcome.withdrawals == leaves
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 64, 100])
