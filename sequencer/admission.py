@@ -107,7 +107,8 @@ class Admission:
         self._queue_inputs = queue_inputs
         self._queue_bytes = queue_bytes
         self._tickets: deque[Ticket] = deque()
-        self._in_flight: dict[bytes, tuple[Ticket, int]] = {}
+        # Inputs on their way, each with who else waits for its result.
+        self._in_flight: dict[bytes, list[tuple[Waiter, int]] | None] = {}
         self._waiting = 0
         self._waiting_bytes = 0
         self._wake = asyncio.Event()
@@ -137,14 +138,16 @@ class Admission:
         """Give up on everything that waits."""
         for ticket in self._tickets:
             ticket.fail(error)
-        for ticket, _ in self._in_flight.values():
-            ticket.fail(error)
+        for followers in self._in_flight.values():
+            for waiter, _ in followers or ():
+                waiter.fail(error)
         self._tickets.clear()
         self._in_flight.clear()
 
-    def landed(self, digest: bytes) -> None:
-        """The input with this hash has its result."""
-        self._in_flight.pop(digest, None)
+    def landed(self, digest: bytes, result: bytes | Refused) -> None:
+        """The input with this hash has its result: tell those who sent it again meanwhile."""
+        for waiter, position in self._in_flight.pop(digest, None) or ():
+            waiter.resolve(position, result)
 
     def submit(self, items: list[Item]) -> asyncio.Future[list[bytes | Refused]]:
         """
@@ -242,7 +245,7 @@ class Admission:
                 each = next(results)
                 if each.verified is not None:
                     placed.append(Placed(item, each.verified, ticket, position))
-                    self._in_flight[each.hash] = (ticket, position)
+                    self._in_flight.setdefault(each.hash, None)
                 else:
                     assert each.refused is not None
                     self._refuse(ticket, position, each.hash, each.refused)
@@ -252,26 +255,13 @@ class Admission:
     def _refuse(self, ticket: Ticket, position: int, digest: bytes, refused: Refused) -> None:
         """Refuse, unless it is a byte-identical resend: that gets the first result."""
         if refused.reason == NONCE_TOO_LOW:
-            first = self._in_flight.get(digest)
-            if first is not None:
-                _follow(*first, ticket, position)
+            if digest in self._in_flight:
+                followers = self._in_flight[digest] or []
+                followers.append((ticket, position))
+                self._in_flight[digest] = followers
                 return
             if self._find(digest):
                 ticket.resolve(position, digest)
                 return
         metrics.REJECTED.labels(ticket.kind, errors.slug(refused)).inc()
         ticket.resolve(position, refused)
-
-
-def _follow(first: Ticket, at: int, waiter: Waiter, position: int) -> None:
-    """Give `waiter` what `first` gets."""
-
-    def done(future: asyncio.Future[list[bytes | Refused]]) -> None:
-        if future.cancelled():
-            waiter.fail(errors.not_ready("stopping"))
-        elif (error := future.exception()) is not None:
-            waiter.fail(error if isinstance(error, Exception) else errors.not_ready("stopping"))
-        else:
-            waiter.resolve(position, future.result()[at])
-
-    first.future.add_done_callback(done)

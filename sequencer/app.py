@@ -20,9 +20,12 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from bridge import metrics as bridge_metrics
 from bridge.deployment import Deployment
 from bridge.errors import L1Error
 from bridge.follower import Follower
+from bridge.l1.client import to_hex
+from bridge.l1.contracts import encode_call
 from bridge.l1.http import HttpL1
 from bridge.l1.wallet import Wallet
 from bridge.poster import Displaced, Landed, Poster, PosterEvent, Stalled
@@ -38,13 +41,14 @@ from sequencer.l1 import DivergedError, L1Feed
 from sequencer.ordering import Ordering
 from sequencer.pipeline import EntryPipeline
 from sequencer.promises import ZERO, Signer
+from sequencer.rpc.errors import Refused
 from sequencer.sealing import Sealing
 from sequencer.verifier import NativeVerifier
 from state._native import Engine, Refusal, header_root, version
 from state.store import Store
 
 log = logs.get("node")
-BALANCE_S = 10.0
+MEASURE_S = 5.0
 
 
 class NodeError(Exception):
@@ -282,7 +286,20 @@ class Node:
             await asyncio.to_thread(self._measure_once)
             with contextlib.suppress(L1Error):
                 await self.wallet.update_balance()
-            await asyncio.sleep(BALANCE_S)
+                await self._measure_solvency()
+            await asyncio.sleep(MEASURE_S)
+
+    async def _measure_solvency(self) -> None:
+        """What the vault holds less what is owed; deposits on their way make it positive."""
+        deployment = self.deployment
+        block = hex(self.feed.l1_block)
+        paid = self.feed.paid_units
+        calldata = encode_call("TestUSD", "balanceOf", deployment.vault)
+        call = {"to": to_hex(deployment.token), "data": to_hex(calldata)}
+        held = int(await self.l1.request("eth_call", [call, block]), 16)
+        deposits_e9 = (await asyncio.to_thread(self.engine.chain_view))["deposits_e9"]
+        owed = deposits_e9 // deployment.token_unit_e9 - paid
+        bridge_metrics.SOLVENCY.labels("quote").set(held - owed)
 
     def _measure_once(self) -> None:
         now_ms = self.clock.now_ms()
@@ -310,8 +327,8 @@ class Node:
     def _running_hash(self, count: int) -> bytes | None:
         return self.feed.running_hash(count)
 
-    def _on_landed(self, digest: bytes) -> None:
-        self.admission.landed(digest)
+    def _on_landed(self, digest: bytes, result: bytes | Refused) -> None:
+        self.admission.landed(digest, result)
 
     def _on_outcome(self, outcome: Outcome) -> None:
         if outcome.sealed_early:

@@ -24,6 +24,7 @@ from bridge.derivation import (
     EpochSealed,
     L1Event,
     Reorged,
+    WithdrawalPaid,
 )
 from bridge.errors import L1Error
 from bridge.follower import Follower
@@ -61,11 +62,18 @@ class L1Feed:
         self._hashes: dict[int, bytes] = {}
         self._synced = asyncio.Event()
         self.reachable = False
+        # By index, because a reorganisation of L1 lets events come a second time.
+        self._paid: dict[int, int] = {}
 
     @property
     def l1_block(self) -> int:
         """Last L1 block that was read."""
         return self._follower.l1_block
+
+    @property
+    def paid_units(self) -> int:
+        """Token units that the vault has paid out, as far as L1 was read."""
+        return sum(self._paid.values())
 
     async def wait_synced(self) -> None:
         """Wait until everything that L1 has, at depth, is read."""
@@ -111,6 +119,8 @@ class L1Feed:
                     f"record {event.record} on L1 is an advance: direct inputs waited too long and "
                     "somebody drained them. Batches built before it can no longer land"
                 )
+            case WithdrawalPaid():
+                self._paid[event.index] = event.amount
             case EpochSealed():
                 self._finality.epoch_sealed(event.epoch, event.records)
             case Confirmed():

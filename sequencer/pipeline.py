@@ -38,7 +38,7 @@ class EntryPipeline:
         next_seq: int,
         execution: Execution,
         *,
-        on_landed: Callable[[bytes], None],
+        on_landed: Callable[[bytes, bytes | Refused], None],
         on_sealed: Callable[[Sealed], asyncio.Future[None] | None],
         on_outcome: Callable[[Outcome], None],
     ) -> None:
@@ -121,9 +121,10 @@ class EntryPipeline:
         landed = self._on_landed
         for (waiter, position), receipt in zip(work.waiters, outcome.receipts, strict=True):
             digest = receipt[_HASH]
-            landed(digest)
             number = reason(receipt)
-            waiter.resolve(position, Refused(number) if number else digest)
+            result = Refused(number) if number else digest
+            waiter.resolve(position, result)
+            landed(digest, result)
 
 
 def _fail(work: Work, exc: BaseException) -> None:
