@@ -11,6 +11,7 @@ by itself. What a child prints is in its log file, never in a pipe that could fi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -22,6 +23,8 @@ from pathlib import Path
 READY_S_MAX = 30.0
 STOP_S_MAX = 15.0
 POLL_S = 0.02
+LEFTOVER_S_MAX = 5.0
+LEFTOVER_POLL_S = 0.25
 LOG_TAIL_BYTES = 2_000
 
 
@@ -139,16 +142,20 @@ class Children:
 
 
 async def end_leftovers(pids: Sequence[int], mark: str) -> None:
-    """End children that outlived a parent which was killed: those with `mark` in their command."""
-    left = [pid for pid in pids if mark in _command_line(pid)]
-    for pid in left:
-        os.kill(pid, signal.SIGTERM)
-    deadline = asyncio.get_running_loop().time() + STOP_S_MAX
-    while left:
-        await asyncio.sleep(POLL_S)
-        left = [pid for pid in left if mark in _command_line(pid)]
-        if left and asyncio.get_running_loop().time() > deadline:
-            raise ChildError(f"processes {left} of an earlier run do not end: kill them by hand")
+    """
+    End children that outlived a parent which was killed, the last started first.
+
+    A process id may belong to somebody else by now: only those with `mark` in their command count.
+    """
+    for pid in reversed(pids):
+        deadline = asyncio.get_running_loop().time() + LEFTOVER_S_MAX
+        number = signal.SIGTERM
+        while mark in _command_line(pid):
+            if asyncio.get_running_loop().time() > deadline:
+                number = signal.SIGKILL
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+            await asyncio.sleep(LEFTOVER_POLL_S)
 
 
 def _command_line(pid: int) -> str:

@@ -71,7 +71,9 @@ def print_table(result: FlowResult, console: Console) -> None:
         "rejected": rejected or "none",
         "verdict": "[green]yes" if result.equal else "[red]NO",
     }
-    table = Table(title="flow", show_header=False)
+    table = Table(box=None, title="flow", show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")
     for name, text in ROWS:
         table.add_row(name, text.format(**fields))
     console.print(table)
