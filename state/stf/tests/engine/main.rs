@@ -17,4 +17,5 @@ mod margins;
 mod orders;
 mod outside;
 mod random;
+mod terms;
 mod world;
