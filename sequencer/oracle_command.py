@@ -4,7 +4,7 @@
 In:  a node's URL, a deployment file, the reporter's key, prices on stdin.
 Out: signed reports to the node, until stdin ends, SIGTERM or Ctrl-C.
 
-A line on stdin is `<feed> <price>`, the price a decimal in USD; whatever knows prices can write them.
+A line on stdin is `<feed> <price>`, the price a decimal in USD; whatever knows prices may write.
 Exit codes: 0 stdin ended or stopped; 1 the node, a file or a line is wrong; 2 wrong options.
 """
 
@@ -98,9 +98,8 @@ async def _run(url: str, deployment: Deployment, key: Key, interval_s: float) ->
             if feed not in feeds:
                 feeds.append(feed)
             if reports is None:
-                reports = asyncio.create_task(
-                    Oracle([reporter], prices, feeds).run(node, interval_s)
-                )
+                source = Oracle([reporter], prices, feeds)
+                reports = asyncio.create_task(source.run(node, interval_s))
         if reports is not None:
             reports.cancel()
             await asyncio.gather(reports, return_exceptions=True)
