@@ -49,6 +49,7 @@ from state.store import Store
 
 log = logs.get("node")
 MEASURE_S = 5.0
+CONFIRMED = "confirmed_records"
 
 
 class NodeError(Exception):
@@ -107,7 +108,7 @@ class Node:
         self.verifier = NativeVerifier(
             self.engine, self.chain_id, deployment.inbox, config.verify_threads
         )
-        self.finality = Finality()
+        self.finality = _finality_of(self.store)
         self.sealing = Sealing(
             self.engine,
             self.store,
@@ -317,6 +318,7 @@ class Node:
         if safe <= self._trimmed:
             return
         self._trimmed = safe
+        self.store.put_meta(CONFIRMED, self.finality.confirmed.records.to_bytes(8, "big"))
         self.store.drop_batch_data(safe)
         position = self.store.journal_position(safe - 1)
         if position is not None and self.config.journal_retain == "safe":
@@ -374,6 +376,16 @@ class Node:
     def _set_phase(self, phase: str) -> None:
         self.phase = phase
         metrics.set_phase(phase)
+
+
+def _finality_of(store: Store) -> Finality:
+    """Where an earlier run has seen confirmed batches end."""
+    stored = store.meta(CONFIRMED)
+    records = int.from_bytes(stored, "big") if stored else 0
+    row = store.batch(records - 1) if records else None
+    if row is None:
+        return Finality()
+    return Finality(records, row.first_block + row.blocks - 1)
 
 
 def _synced(node: Node) -> Callable[[float], None]:

@@ -29,6 +29,8 @@ _HASH = slice(24, 56)
 _U32 = Struct("<I")
 _BLOCK_HEAD = Struct(">QQQ")
 ZERO = bytes(32)
+LOADED_MAX = 128
+"""Blocks of the store that are kept decoded, for those who read one receipt after the other."""
 
 
 @dataclass(slots=True, eq=False)
@@ -97,6 +99,7 @@ class Chain:
         self._groups: dict[int, GroupRow] = {}
         self._new_groups: list[GroupRow] = []
         self._open: Block | None = None
+        self._loaded: dict[int, Block] = {}
         last = store.last_block()
         self._head = GENESIS if last is None else self._load(last)
         self._unsealed_from = self._head.number + 1
@@ -197,8 +200,16 @@ class Chain:
         block = self._live.get(number)
         if block is not None:
             return block if block.hash else None
+        block = self._loaded.get(number)
+        if block is not None:
+            return block
         row = self._store.block(number)
-        return None if row is None else self._load(row)
+        if row is None:
+            return None
+        if len(self._loaded) >= LOADED_MAX:
+            self._loaded.clear()
+        block = self._loaded[number] = self._load(row)
+        return block
 
     def block_by_hash(self, digest: bytes) -> Block | None:
         """Closed block with that hash."""

@@ -10,7 +10,6 @@ Not here: reading L1 (`sequencer.l1`), Ethereum's block tags (`sequencer.rpc.eth
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 from sequencer import metrics
@@ -26,29 +25,47 @@ class Stage:
     block: int = 0
 
 
-class Finality:
-    """Stages of all batches."""
+@dataclass(slots=True)
+class _Batch:
+    """What is kept of a batch until it is confirmed."""
 
-    def __init__(self) -> None:
-        # (record, newest block, t_first_ms) of batches that are not yet confirmed.
-        self._open: deque[tuple[int, int, int]] = deque()
-        self.posted = Stage()
-        self.safe = Stage()
-        self.confirmed = Stage()
+    last_block: int
+    t_first_ms: int
+
+
+class Finality:
+    """
+    Stages of all batches.
+
+    Parameters
+    ----------
+    first :
+        Batches before this one are confirmed, as an earlier run has seen.
+    first_block :
+        The last block of those.
+    """
+
+    def __init__(self, first: int = 0, first_block: int = 0) -> None:
+        self._first = first
+        self._batches: list[_Batch] = []
+        self.posted = Stage(first, first_block)
+        self.safe = Stage(first, first_block)
+        self.confirmed = Stage(first, first_block)
         self._epochs: dict[int, int] = {}
 
     def sealed(self, record: int, last_block: int, t_first_ms: int) -> None:
-        """A batch has ended."""
-        self._open.append((record, last_block, t_first_ms))
+        """A batch has ended; they come in order."""
+        assert record == self._first + len(self._batches)
+        self._batches.append(_Batch(last_block, t_first_ms))
 
     def reach(self, stage: Stage, records: int) -> None:
         """All records before `records` have reached a stage."""
         if records <= stage.records:
             return
         stage.records = records
-        for record, last_block, _ in self._open:
-            if record < records:
-                stage.block = max(stage.block, last_block)
+        known = min(records - self._first, len(self._batches))
+        if known > 0:
+            stage.block = max(stage.block, self._batches[known - 1].last_block)
         self._publish()
 
     def epoch_sealed(self, epoch: int, records: int) -> None:
@@ -58,17 +75,18 @@ class Finality:
     def epoch_confirmed(self, epoch: int) -> None:
         """An epoch is final."""
         records = self._epochs.pop(epoch, None)
-        if records is not None:
-            self.reach(self.confirmed, records)
-            while self._open and self._open[0][0] < min(records, self.safe.records):
-                self._open.popleft()
+        if records is None:
+            return
+        self.reach(self.confirmed, records)
+        done = min(records, self.safe.records) - self._first
+        if done > 0:
+            del self._batches[:done]
+            self._first += done
 
     def oldest_unposted_ms(self) -> int | None:
         """First time of the oldest batch that is not on L1."""
-        for record, _, t_first_ms in self._open:
-            if record >= self.posted.records:
-                return t_first_ms
-        return None
+        at = self.posted.records - self._first
+        return self._batches[at].t_first_ms if 0 <= at < len(self._batches) else None
 
     def stage_of(self, record: int) -> str:
         """Label of a record; -1 = not yet in a batch."""

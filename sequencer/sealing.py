@@ -69,8 +69,11 @@ class Sealing:
         last = store.last_batch()
         self._content = ZERO if last is None else last.content
         self.next_record = 0 if last is None else last.record + 1
-        for row in store.batches(0, 1_000_000):
-            finality.sealed(row.record, row.first_block + row.blocks - 1, row.t_first_ms)
+        first = finality.confirmed.records
+        while rows := store.batches(first):
+            for row in rows:
+                finality.sealed(row.record, row.first_block + row.blocks - 1, row.t_first_ms)
+            first = rows[-1].record + 1
 
     def put(self, sealed: Sealed) -> asyncio.Future[None] | None:
         """Take a batch; a future if the caller has to wait for room."""

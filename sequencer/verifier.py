@@ -1,5 +1,5 @@
 """
-Verifier: signatures and nonces, natively and off the event loop.
+Verifier: signatures, nonces and the least equity, natively and off the event loop.
 
 In:  signed transactions and reports, many at a time.
 Out: what may be placed, or why not, in the same order.
@@ -11,6 +11,7 @@ Not here: queues (`sequencer.admission`), what inputs do (`state`).
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from sequencer.admission import MALFORMED, MAX_RAW_BYTES, NONCE_TOO_LOW, Checked
@@ -28,7 +29,15 @@ from state._native import (
 from state.types import Kind
 
 NONCE_TOO_HIGH = 12
+MARGIN_INSUFFICIENT = 107
+EQUITY_MIN_E9 = 10 * 10**9
+"""Asked of who adds orders (system.md): L2 costs no gas, and spam would otherwise be free."""
+
+_EQUITY_FRESH_S = 1.0
+_EQUITY_CACHE = 100_000
+_ADDS = {"place", "replace"}
 _NONCE = slice(24, 32)
+_SUBACCOUNTS = 16
 
 
 class NativeVerifier:
@@ -40,6 +49,7 @@ class NativeVerifier:
         self._inbox = inbox
         self._threads = threads
         self._thread = ThreadPoolExecutor(1, "verifier")
+        self._solvent_until: dict[tuple[bytes, int], float] = {}
 
     async def check(self, items: list[Item]) -> list[Checked]:
         """Check signatures and nonces, in order."""
@@ -72,13 +82,23 @@ class NativeVerifier:
 
     def _check(self, items: list[Item]) -> list[Checked]:
         recovered = self.recover(items)
+        now = time.monotonic()
+        poor = {
+            at
+            for at, each in enumerate(recovered)
+            if isinstance(each, VerifiedTx) and self._is_poor(each, now)
+        }
         good: list[Verified] = [
-            each for each in recovered if isinstance(each, VerifiedTx | VerifiedReport)
+            each
+            for at, each in enumerate(recovered)
+            if isinstance(each, VerifiedTx | VerifiedReport) and at not in poor
         ]
         reasons = iter(self._engine.admit(good) if good else [])
         checked = []
-        for each in recovered:
-            if each is None:
+        for at, each in enumerate(recovered):
+            if at in poor:
+                checked.append(Checked(None, Refused(MARGIN_INSUFFICIENT)))
+            elif each is None:
                 checked.append(Checked(None, Refused(MALFORMED)))
             elif isinstance(each, Refusal):
                 checked.append(Checked(None, Refused(each.reason), each.hash))
@@ -87,6 +107,21 @@ class NativeVerifier:
             else:
                 checked.append(Checked(each, None, each.hash))
         return checked
+
+    def _is_poor(self, tx: VerifiedTx, now: float) -> bool:
+        """Whether a known subaccount adds orders with less equity than is asked for."""
+        key = (tx.sender, tx.subaccount)
+        if self._solvent_until.get(key, 0.0) > now:
+            return False
+        if _ADDS.isdisjoint(tx.kinds) or tx.subaccount >= _SUBACCOUNTS:
+            return False
+        view = self._engine.subaccount_view(*key)
+        if view is None or view["equity_e9"] >= EQUITY_MIN_E9:
+            if len(self._solvent_until) >= _EQUITY_CACHE:
+                self._solvent_until.clear()
+            self._solvent_until[key] = now + _EQUITY_FRESH_S
+            return False
+        return True
 
     def _refused(self, number: int, verified: Verified) -> Refused:
         if number not in (NONCE_TOO_LOW, NONCE_TOO_HIGH) or not isinstance(verified, VerifiedTx):

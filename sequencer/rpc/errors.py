@@ -112,6 +112,11 @@ _ROWS: dict[str, tuple[int, str, str]] = {
         "only replay-protected (EIP-155) transactions allowed over RPC",
         "sign with the chain id",
     ),
+    "margin_insufficient": (
+        REJECTED,
+        "orders are taken from 10 USD of equity on",
+        "deposit through the vault on L1; cancels and withdrawals are always taken",
+    ),
     "amount_too_large": (REJECTED, "a withdrawal is below 2^128 token units", "lower the amount"),
 }
 

@@ -30,7 +30,6 @@ from sequencer.rpc.socket import Socket, refuse_full
 from sequencer.rpc.streams import Streams
 
 JSON = "application/json"
-OFF_LOOP_BYTES = 256 << 10
 DISCARD_BYTES = 64 << 20
 _CHUNK = 1 << 16
 log = logs.get("server")
@@ -107,7 +106,7 @@ class Server:
     async def _post(self, request: web.Request) -> web.Response:
         try:
             body = await self._body(request)
-            if len(body) > OFF_LOOP_BYTES:
+            if len(body) > wire.OFF_LOOP_BYTES:
                 decoded = await asyncio.get_running_loop().run_in_executor(
                     self._reads, wire.decode, body, self._config.calls_per_batch
                 )

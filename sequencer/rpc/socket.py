@@ -24,7 +24,7 @@ from sequencer.rpc import errors, wire
 from sequencer.rpc.dispatch import WRITES, Dispatcher, Writes
 from sequencer.rpc.errors import RpcError
 from sequencer.rpc.streams import Streams, Subscriber
-from sequencer.rpc.wire import Call, Request
+from sequencer.rpc.wire import OFF_LOOP_BYTES, Call, Request
 
 PENDING = 256
 SEND_TIMEOUT_S = 20.0
@@ -86,11 +86,14 @@ class Socket:
                 body = message.data
             else:
                 return
-            await self._due.put(self._take(body))
+            await self._due.put(await self._take(body))
 
-    def _take(self, body: bytes) -> _Due:
+    async def _take(self, body: bytes) -> _Due:
         try:
-            request = wire.decode(body, self._calls_per_batch)
+            if len(body) > OFF_LOOP_BYTES:
+                request = await asyncio.to_thread(wire.decode, body, self._calls_per_batch)
+            else:
+                request = wire.decode(body, self._calls_per_batch)
         except RpcError as error:
             return _Due(Request([], is_batch=False), error=error)
         calls = request.calls

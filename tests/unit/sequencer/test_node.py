@@ -179,6 +179,30 @@ def high_s(raw: bytes) -> bytes:
     return b"\x02" + bytes(rlp.encode(fields))
 
 
+async def test_who_adds_orders_has_10_dollars(
+    tmp_path: Path, l1: TestL1, deployment: Deployment
+) -> None:
+    async with running_node(tmp_path, l1, deployment) as node:
+        await node.fund(l1, USER, 9)
+        await node.fresh_price()
+
+        error = await refusal(node, "eth_sendRawTransaction", signed(node, 0, buy()))
+        cancelled = await node.client.call("eth_sendRawTransaction", signed(node, 0, Cancel(0, 1)))
+        await node.fund(l1, USER, 1)
+        for _ in range(100):
+            if await node.client.call("eth_getBalance", "0x" + USER.address.hex()) == hex(10**19):
+                break
+            await asyncio.sleep(0.05)
+        placed = await node.client.call("eth_sendRawTransaction", signed(node, 1, buy()))
+
+        assert (error.code, error.reason) == (-32003, "margin_insufficient")
+        receipts = [
+            await node.client.call("eth_getTransactionReceipt", each)
+            for each in (cancelled, placed)
+        ]
+        assert [each["results"][0]["code"] for each in receipts] == [2, 1]
+
+
 async def test_strange_requests_are_answered_and_the_node_goes_on(
     tmp_path: Path, l1: TestL1, deployment: Deployment
 ) -> None:

@@ -77,9 +77,18 @@ def test_nesting_is_limited_to_32() -> None:
 
     assert decode(fits).calls[0].error is None
     assert call_error(over).data["reason"] == "too_deep"
-    with pytest.raises(RpcError) as caught:
-        decode(b"[" * 200_000)
-    assert caught.value.data["reason"] in ("too_deep", "parse_error")
+    for body in (b"[" * 200_000, b'{"a":' * 200_000, (b"[" + b"[]" * 40) * 100_000):
+        with pytest.raises(RpcError) as caught:
+            decode(body)
+        assert caught.value.data["reason"] == "too_deep"
+
+
+def test_brackets_in_strings_are_no_nesting() -> None:
+    text = GOOD.replace(b"[]", b'["' + b"[{" * 100 + b'", "\\"[["]')
+
+    assert decode(text).calls[0].error is None
+    with pytest.raises(RpcError, match="parse error"):
+        decode(b"[]" * 100 + b"]" * 100)
 
 
 def test_a_batch_has_1_to_1000_calls_and_a_bad_one_harms_no_other() -> None:
