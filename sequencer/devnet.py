@@ -28,8 +28,10 @@ from bridge.deploy import Plan, deploy
 from bridge.deployment import Deployment
 from bridge.errors import BridgeError
 from bridge.governance import BTC_PERPETUAL, ETH_PERPETUAL, Market
+from bridge.l1.client import L1, fetch_balance, fetch_chain_id
 from bridge.l1.devnet.accounts import TEST_MNEMONIC, Account, account
 from bridge.l1.http import HttpL1
+from bridge.l1.wallet import Wallet
 from bridge.validator import KEY_VARIABLE
 from sequencer.processes import Child, ChildError, Children, end_leftovers, python
 from sequencer.sdk.client import Client, NodeUnreachableError, RpcError
@@ -43,6 +45,11 @@ E9 = 1_000_000_000
 TOKEN_USD = 1_000_000
 """Units of test USD in one dollar."""
 
+ETHER = 10**18
+GAS_WEI = ETHER
+"""What each role should have at least to pay for gas."""
+
+TRANSFER_GAS = 21_000
 MAKER_USD, USER_USD = 2_000_000, 1_000_000
 FIRST_PRICES_E9 = {0: 60_000 * E9, 1: 3_000 * E9}
 
@@ -67,7 +74,6 @@ class DevnetOptions:
     l1_port: int = 8545
     rpc_port: int = 9944
     metrics_port: int = 9945
-    admin_port: int = 9946
     fresh: bool = False
     bots: bool = True
     epoch_s: int = 20
@@ -180,6 +186,8 @@ class Devnet:
     async def _start_l1(self) -> str:
         options = self.options
         if options.l1_url is not None:
+            async with HttpL1(options.l1_url) as l1:
+                await give_gas(l1)
             return options.l1_url
         folder = options.folder / "l1"
         child = await self.children.start(
@@ -345,6 +353,28 @@ class Devnet:
         aside = self.path.with_suffix(".new")
         aside.write_bytes(text + b"\n")
         os.replace(aside, self.path)
+
+
+async def give_gas(l1: L1) -> None:
+    """Ether for the roles that have none on an L1 which is not ours; the governor pays."""
+    governor = role_account("governor")
+    balances = [await fetch_balance(l1, role_account(role).address) for role in ROLES]
+    poor = [
+        role_account(role)
+        for role, wei in zip(ROLES, balances, strict=True)
+        if wei < GAS_WEI and role != "governor"
+    ]
+    if balances[ROLES.index("governor")] < (2 + 2 * len(poor)) * GAS_WEI:
+        raise DevnetError(
+            f"the governor {governor.checksum} has too little ether on this L1: it needs "
+            f"{(2 + 2 * len(poor)) * GAS_WEI // ETHER} ether to deploy and for the other roles"
+        )
+    wallet = Wallet(l1, governor.key, chain_id=await fetch_chain_id(l1), role="governor")
+    for ticket in [
+        await wallet.send(each.address, b"", action="gas", value_wei=2 * GAS_WEI, gas=TRANSFER_GAS)
+        for each in poor
+    ]:
+        await wallet.wait(ticket)
 
 
 def main(arguments: list[str]) -> int:

@@ -119,7 +119,6 @@ async def _devnet(options: FlowOptions, progress: Progress) -> AsyncIterator[Dev
             l1_port=0,
             rpc_port=0,
             metrics_port=0,
-            admin_port=0,
             bots=False,
             markets=(dataclasses.replace(BTC_PERPETUAL, band_ppm=BAND_PPM),),
         )

@@ -22,7 +22,7 @@ from sequencer.devnet import Devnet, DevnetOptions
 
 HERE = Path(__file__).parent
 SCRIPT_S_MAX = 60
-FREE = {"l1_port": 0, "rpc_port": 0, "metrics_port": 0, "admin_port": 0}
+FREE = {"l1_port": 0, "rpc_port": 0, "metrics_port": 0}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
