@@ -132,6 +132,10 @@ class Children:
         while self._running:
             await self._running.pop().stop()
 
+    def ended(self) -> list[Child]:
+        """Children that have ended on their own."""
+        return [child for child in self._running if not child.is_running]
+
     def pids(self) -> dict[str, int]:
         """Process ids by name."""
         return {child.name: child.pid for child in self._running}

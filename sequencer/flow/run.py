@@ -40,7 +40,8 @@ from sequencer.flow.result import FlowResult
 from sequencer.flow.roots import Roots, wait_equal
 from sequencer.flow.send import FlowError, Sender, Sent
 from sequencer.oracle import FollowedPrice, Oracle, Reporter
-from sequencer.sdk.client import Client
+from sequencer.processes import ChildError
+from sequencer.sdk.client import Client, NodeUnreachableError
 from sequencer.sdk.deposit import Deposit, Funder, wait_credited
 from sequencer.sdk.signing import Key
 from sequencer.sdk.views import ask, ask_or_none, market_view
@@ -123,7 +124,12 @@ async def _devnet(options: FlowOptions, progress: Progress) -> AsyncIterator[Dev
             markets=(dataclasses.replace(BTC_PERPETUAL, band_ppm=BAND_PPM),),
         )
         async with Devnet(private, progress.say) as devnet:
-            yield devnet.file
+            try:
+                yield devnet.file
+            except (NodeUnreachableError, FlowError) as error:
+                # If a process has ended, its last words say more; its log goes with the folder.
+                ended = devnet.children.ended()
+                raise ChildError(ended[0].last_words()) if ended else error from error
 
 
 async def _run(place: Place, options: FlowOptions, progress: Progress) -> FlowResult:
