@@ -185,9 +185,8 @@ class Chain:
 
     @property
     def unsealed(self) -> int:
-        """Blocks that no batch holds yet, the open one among them."""
-        is_open = self._open is not None
-        return self._head.number + 1 - self._unsealed_from + is_open
+        """Blocks that no stored batch holds yet, the open one among them."""
+        return len(self._live)
 
     def is_open(self, block: Block) -> bool:
         """Whether inputs may still be added."""

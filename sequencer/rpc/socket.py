@@ -19,7 +19,8 @@ from dataclasses import dataclass
 
 from aiohttp import WSMsgType, web
 
-from sequencer import metrics
+from sequencer import logs, metrics
+from sequencer.config import NodeConfig
 from sequencer.rpc import errors, wire
 from sequencer.rpc.dispatch import WRITES, Dispatcher, Writes
 from sequencer.rpc.errors import RpcError
@@ -30,6 +31,7 @@ PENDING = 256
 SEND_TIMEOUT_S = 20.0
 CLOSE_TOO_SLOW = 4008
 TRANSPORT = "ws"
+log = logs.get("socket")
 
 
 @dataclass(slots=True)
@@ -49,12 +51,13 @@ class Socket:
         socket: web.WebSocketResponse,
         dispatcher: Dispatcher,
         streams: Streams,
-        calls_per_batch: int,
+        config: NodeConfig,
     ) -> None:
         self._socket = socket
         self._dispatcher = dispatcher
         self._streams = streams
-        self._calls_per_batch = calls_per_batch
+        self._calls_per_batch = config.calls_per_batch
+        self._body_max = config.body_mib << 20
         self._due: asyncio.Queue[_Due | None] = asyncio.Queue(PENDING)
         self._holding = 0  # messages in the queue with writes that are not submitted yet
         self._subscriber = Subscriber()
@@ -69,8 +72,11 @@ class Socket:
             asyncio.create_task(self._watch()),
         ]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             # The reader ends when the client leaves: what is still due need not be written then.
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if (error := task.exception()) is not None:
+                    log.warning("socket.failed", error=repr(error), exc_info=error)
         finally:
             self._streams.remove(self._subscriber)
             for task in tasks:
@@ -90,6 +96,8 @@ class Socket:
 
     async def _take(self, body: bytes) -> _Due:
         try:
+            if len(body) > self._body_max:
+                raise errors.body_too_large(self._body_max)
             if len(body) > OFF_LOOP_BYTES:
                 request = await asyncio.to_thread(wire.decode, body, self._calls_per_batch)
             else:

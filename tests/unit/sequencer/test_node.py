@@ -148,7 +148,7 @@ async def test_bad_input_is_named_and_changes_nothing(
         stranger = sign_transaction(account(15).key, chain_id, 0, 0, [buy()])
         ahead = sign_transaction(USER.key, chain_id, 5, 0, [buy()])
         cases = [
-            (b"\xf8" + rng.randbytes(120), "malformed"),
+            (b"\xf8\xff" + rng.randbytes(120), "malformed"),  # says 255 bytes follow
             (b"", "malformed"),
             (good[:-1], "malformed"),
             (good + b"\0", "malformed"),

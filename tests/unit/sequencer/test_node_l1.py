@@ -63,6 +63,7 @@ async def test_a_restarted_node_has_the_same_chain_and_goes_on(
         receipt = await node.client.call("eth_getTransactionReceipt", first)
         block = await node.client.call("eth_getBlockByNumber", receipt["blockNumber"], True)
     async with running_node(tmp_path, l1, deployment) as node:
+        await posted(node, l1)
         again = await node.client.call("eth_getTransactionReceipt", first)
         assert {**again, "finality": ""} == {**receipt, "finality": ""}
         assert again["finality"] in ("posted", "safe")
