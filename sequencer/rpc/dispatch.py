@@ -27,7 +27,7 @@ from sequencer.rpc import errors, eth, public, rollup, wire
 from sequencer.rpc.context import Context
 from sequencer.rpc.errors import Refused, RpcError
 from sequencer.rpc.methods import METHODS, Method
-from sequencer.rpc.params import Params
+from sequencer.rpc.params import Params, whole_hex
 from sequencer.rpc.wire import Call, Request
 
 SEND, SEND_SYNC, REPORT = (
@@ -185,10 +185,9 @@ def _item(call: Call) -> Item:
     if type(params) is list and len(params) == 1 and type(params[0]) is str:
         text = params[0]
         if text[:2] == "0x" and len(text) <= _MAX_RAW_HEX:
-            try:
-                return bytes.fromhex(text[2:])
-            except ValueError:
-                pass
+            raw = whole_hex(text)
+            if raw is not None:
+                return raw
     return Params(WRITES[call.method], params).data("transaction")
 
 

@@ -49,8 +49,8 @@ class Refused:
     figures: dict[str, int | str] | None = None
 
 
-# Reason -> (code, message, hint). geth's words where clients look for them; what is not listed
-# is -32003 with the protocol's own words.
+# Slug -> (code, message, hint). geth's words where clients look for them; what is not listed
+# is -32003 with the protocol's own words and hint.
 _ROWS: dict[str, tuple[int, str, str]] = {
     "malformed": (
         INVALID_INPUT,
@@ -121,6 +121,15 @@ _ROWS: dict[str, tuple[int, str, str]] = {
 }
 
 
+def _row(reason: type[protocol.ProtocolError]) -> tuple[int, str, str]:
+    """The row of a reason; without words for clients, the protocol's own."""
+    own = (REJECTED, reason.message.rstrip("."), reason.hint)
+    return _ROWS.get(reason.slug, own)
+
+
+ROWS = {reason.number: _row(reason) for reason in protocol.all_errors()}
+
+
 def slug(refusal: Refused) -> str:
     """Name of the reason."""
     return protocol.by_number(refusal.reason).slug
@@ -129,9 +138,7 @@ def slug(refusal: Refused) -> str:
 def refused(refusal: Refused) -> RpcError:
     """Say why an input was not taken."""
     name = slug(refusal)
-    code, message, hint = _ROWS.get(
-        name, (REJECTED, name.replace("_", " "), "see docs/formats.md, section 9")
-    )
+    code, message, hint = ROWS[refusal.reason]
     figures = refusal.figures or {}
     if name == "nonce_too_low" and figures:
         message += f": next nonce {figures['account_nonce']}, tx nonce {figures['tx_nonce']}"
@@ -189,6 +196,11 @@ def limit(reason: str, text: str, retry_after_ms: int = 0, **data: Any) -> RpcEr
     if retry_after_ms:
         data["retry_after_ms"] = retry_after_ms
     return RpcError(LIMIT, text, reason=reason, **data)
+
+
+def body_too_large(maximum: int) -> RpcError:
+    """A body or a message over its limit."""
+    return limit("body_too_large", f"request too large: at most {maximum} bytes", limit=maximum)
 
 
 def reverted(text: str) -> RpcError:

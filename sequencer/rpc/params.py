@@ -10,6 +10,7 @@ Not here: what the arguments mean (`rpc.eth`, `rpc.public`, `rpc.rollup`).
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sequencer.rpc.errors import invalid_params
@@ -18,6 +19,8 @@ MAX_HEX = 64 * 1024
 MAX_TEXT = 128
 MAX_DIGITS = 80
 _U64 = 1 << 64
+# Python's own `int` also takes signs, blanks, underscores and the digits of other scripts.
+_INTEGER = re.compile(r"0x[0-9a-fA-F]+|-?[0-9]+")
 
 
 class Params:
@@ -104,10 +107,19 @@ def hex_bytes(name: str, value: Any) -> bytes:
         raise invalid_params(name, "a 0x-prefixed hex string is needed")
     if len(value) > MAX_HEX:
         raise invalid_params(name, f"longer than {MAX_HEX} characters")
+    data = whole_hex(value)
+    if data is None:
+        raise invalid_params(name, "whole bytes of hex are needed")
+    return data
+
+
+def whole_hex(text: str) -> bytes | None:
+    """Decode what follows 0x; None unless it is whole bytes, without the blanks Python allows."""
     try:
-        return bytes.fromhex(value[2:])
+        data = bytes.fromhex(text[2:])
     except ValueError:
-        raise invalid_params(name, "whole bytes of hex are needed") from None
+        return None
+    return data if 2 * len(data) + 2 == len(text) else None
 
 
 def uint(name: str, value: Any, maximum: int) -> int:
@@ -117,13 +129,8 @@ def uint(name: str, value: Any, maximum: int) -> int:
     number = -1
     if type(value) is int:
         number = value
-    elif type(value) is str and len(value) <= MAX_DIGITS:
-        try:
-            number = int(value, 16) if value[:2] == "0x" else int(value)
-        except ValueError:
-            raise invalid_params(name, "an integer is needed") from None
-        if "_" in value or " " in value:
-            raise invalid_params(name, "an integer is needed")
+    elif type(value) is str and len(value) <= MAX_DIGITS and _INTEGER.fullmatch(value):
+        number = int(value, 16) if value[:2] == "0x" else int(value)
     else:
         raise invalid_params(name, "an integer is needed")
     if not 0 <= number <= maximum:

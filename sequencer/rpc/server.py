@@ -31,6 +31,9 @@ from sequencer.rpc.streams import Streams
 
 JSON = "application/json"
 DISCARD_BYTES = 64 << 20
+MESSAGE_BYTES = 16 << 20
+"""A WebSocket message up to here is refused when it is too large; one over it ends the socket."""
+
 _CHUNK = 1 << 16
 log = logs.get("server")
 
@@ -83,7 +86,13 @@ class Server:
         app.router.add_get("/readyz", self._readyz)
 
     async def _listen(self, app: web.Application, host: str, port: int) -> int:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, keepalive_timeout=75.0)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=2.0,
+            keepalive_timeout=75.0,
+            auto_decompress=False,  # a small body must not become a large one
+        )
         await runner.setup()
         site = web.TCPSite(runner, host, port, backlog=1_024)
         try:
@@ -134,9 +143,12 @@ class Server:
         except TimeoutError:
             seconds = self._config.body_timeout_s
             raise errors.limit("body_timeout", f"the body took over {seconds:g} s") from None
+        except web.RequestPayloadError:
+            raise errors.parse_error("the body is not in the transfer encoding it names") from None
         if size > limit:
-            text = f"request too large: at most {limit} bytes"
-            raise errors.limit("body_too_large", text, limit=limit)
+            raise errors.body_too_large(limit)
+        if request.headers.get("Content-Encoding", "identity") != "identity":
+            raise errors.parse_error("compressed bodies are not read: send plain JSON")
         return b"".join(parts)
 
     async def _ws(self, request: web.Request) -> web.StreamResponse:
@@ -144,15 +156,16 @@ class Server:
             error = refuse_full(self._config.connections)
             return web.Response(body=wire.encode_error(None, error), status=503, content_type=JSON)
         socket = web.WebSocketResponse(
-            heartbeat=30.0, max_msg_size=self._body_max, compress=False, decode_text=True
+            heartbeat=30.0,
+            max_msg_size=max(MESSAGE_BYTES, self._body_max),
+            compress=False,
+            decode_text=True,
         )
         await socket.prepare(request)
         self._sockets.add(socket)
         metrics.WS_CONNECTIONS.set(len(self._sockets))
         try:
-            await Socket(
-                socket, self._dispatcher, self._streams, self._config.calls_per_batch
-            ).serve()
+            await Socket(socket, self._dispatcher, self._streams, self._config).serve()
         finally:
             self._sockets.discard(socket)
             metrics.WS_CONNECTIONS.set(len(self._sockets))
