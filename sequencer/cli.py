@@ -121,6 +121,14 @@ def flow(context: typer.Context) -> None:
     _run_typer("novation flow", command, context.args)
 
 
+@app.command(context_settings=_PASSES_ON, add_help_option=False)
+def oracle(context: typer.Context) -> None:
+    """Sign and send price reports read from standard input."""
+    from sequencer.oracle_command import oracle as command
+
+    _run_typer("novation oracle", command, context.args)
+
+
 def _run_typer(name: str, command: Any, arguments: list[str]) -> None:
     """Run a command whose options are declared elsewhere, where its imports are."""
     one = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
