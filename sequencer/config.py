@@ -22,7 +22,14 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 PREFIX = "NOVATION_"
 # Read by the tests, not by the node.
-_FOREIGN = {"NOVATION_SEED", "NOVATION_DATA", "NOVATION_CONFIG"}
+_FOREIGN = {
+    "NOVATION_CONFIG",
+    "NOVATION_DATA",
+    "NOVATION_FLOW_SECONDS",
+    "NOVATION_SEED",
+    "NOVATION_UPDATE",
+    "NOVATION_VALIDATOR_KEY",
+}
 
 
 KEY_BYTES = 32
