@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import TypeAlias
 
 import rlp
 from coincurve import PrivateKey
@@ -28,7 +29,10 @@ VECTOR_CHAIN_ID = 412_001
 
 SECP_N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 LOT_E9 = 10**6
-FEES = [1, 3, 1_000_000]
+Field: TypeAlias = int | bytes | list["Field"]
+Case: TypeAlias = tuple[str, bytes, str]
+
+FEES: list[Field] = [1, 3, 1_000_000]
 INVALID_INPUT, REJECTED = -32000, -32003
 CODES = {
     "malformed": INVALID_INPUT,
@@ -51,9 +55,6 @@ CODES = {
     "tif_unsupported": REJECTED,
     "flags_unsupported": REJECTED,
 }
-
-Field = int | bytes | list["Field"]
-Case = tuple[str, bytes, str]
 
 
 def order(client_id: int = 1) -> Place:

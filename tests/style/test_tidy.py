@@ -82,8 +82,9 @@ def test_the_state_knows_no_float() -> None:
                 found.append(f"{path}:{number}: {line.strip()}")
     for path in files(".py", ".pyi", under="state/"):
         for node in ast.walk(tree(path)):
-            is_value = isinstance(node, ast.Constant) and isinstance(node.value, float)
-            if is_value or (isinstance(node, ast.Name) and node.id == "float"):
+            if (isinstance(node, ast.Constant) and isinstance(node.value, float)) or (
+                isinstance(node, ast.Name) and node.id == "float"
+            ):
                 found.append(f"{path}:{node.lineno}")
     assert not found
 

@@ -1,0 +1,1 @@
+"""Speed of single parts: `python -m tests.bench`; no gate on absolute figures."""
