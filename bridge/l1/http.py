@@ -20,9 +20,11 @@ import msgspec
 
 from bridge.errors import L1RpcError, L1UnreachableError
 from bridge.l1.client import Request
+from bridge.nesting import is_deeper
 
 RESPONSE_BYTES_MAX = 64 << 20
 BATCH_MAX = 100
+DEPTH_MAX = 32
 HTTP_OK = 200
 
 
@@ -96,6 +98,8 @@ class HttpL1:
             answer = await _read_bounded(response)
         if response.status != HTTP_OK and not answer.startswith((b"{", b"[")):
             raise aiohttp.ClientError(f"HTTP status {response.status}")
+        if is_deeper(answer, DEPTH_MAX):
+            raise aiohttp.ClientError(f"an answer that nests deeper than {DEPTH_MAX}")
         return msgspec.json.decode(answer)
 
 

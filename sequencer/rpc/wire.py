@@ -15,22 +15,22 @@ Not here: sizes and deadlines of bodies (`rpc.server`), what methods mean (`rpc.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from bridge.nesting import is_deeper
 from sequencer.rpc import errors
 from sequencer.rpc.errors import RpcError
 
 MAX_DEPTH = 32
+# Up to here only the call is refused that is too deep, and not the others of its batch.
+_PARSE_DEPTH = 2 * MAX_DEPTH
 OFF_LOOP_BYTES = 256 << 10
 """Larger bodies are decoded in a thread: they take milliseconds."""
 _MAX_ID = 1 << 64
 _MEMBERS = frozenset(("jsonrpc", "id", "method", "params"))
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _decode = msgspec.json.Decoder().decode
 
@@ -109,7 +109,8 @@ def join(answers: list[bytes], *, is_batch: bool) -> bytes:
 
 
 def _parse(body: bytes) -> Any:
-    _check_nesting(body)
+    if is_deeper(body, _PARSE_DEPTH):
+        raise _too_deep()
     try:
         value = _decode(body)
         if _encode(value) != body:
@@ -119,35 +120,6 @@ def _parse(body: bytes) -> Any:
     except (msgspec.DecodeError, msgspec.MsgspecError, ValueError) as exc:
         raise errors.parse_error(str(exc)[:200]) from None
     return value
-
-
-def _check_nesting(body: bytes) -> None:
-    """
-    Refuse what is too deep before a decoder recurses into it.
-
-    The interpreter's own limit does not protect: libraries raise it beyond what the stack holds.
-    """
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
-        return
-    rest = _collapse(body.translate(None, _NO_BRACKETS))
-    if rest:  # perhaps there are brackets inside strings
-        rest = _collapse(_STRING.sub(b"", body).translate(None, _NO_BRACKETS))
-    depth = 0
-    for each in rest:
-        depth += 1 if each in b"[{" else -1
-        if depth > MAX_DEPTH:
-            raise _too_deep()
-        if depth < 0:
-            return  # no JSON: the decoder says so
-
-
-def _collapse(brackets: bytes) -> bytes:
-    """Take away the innermost pairs, as often as nesting is allowed."""
-    for _ in range(MAX_DEPTH):
-        if not brackets:
-            break
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
-    return brackets
 
 
 def _no_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -122,6 +122,7 @@ BODIES = [
     (with_params(b"[" * 32 + b"]" * 32), LIMIT, "too_deep"),
     (with_params(b"[" * 100_000 + b"]" * 100_000), LIMIT, "too_deep"),
     (b"[" * 100_000, LIMIT, "too_deep"),
+    (b'["]",' * 50_000 + b"1" + b',"["]' * 50_000, LIMIT, "too_deep"),
     (b'{"a":' * 1_000_000, LIMIT, "too_deep"),
     (b"[" + b" " * (10 << 20) + b"]", LIMIT, "body_too_large"),
 ]

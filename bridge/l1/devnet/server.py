@@ -22,9 +22,11 @@ from aiohttp import web
 from bridge.l1.devnet.chain import Chain, Options
 from bridge.l1.devnet.failure import PARSE, REQUEST, RpcFailureError
 from bridge.l1.devnet.methods import Methods
+from bridge.nesting import is_deeper
 
 BODY_BYTES_MAX = 8 << 20
 BATCH_MAX = 1_000
+DEPTH_MAX = 32
 INTERNAL = -32603
 log = logging.getLogger("bridge.l1.devnet")
 
@@ -93,6 +95,9 @@ class Server:
 
     async def _post(self, request: web.Request) -> web.Response:
         body = await request.read()
+        if is_deeper(body, DEPTH_MAX):
+            text = f"nesting over {DEPTH_MAX}"
+            return _reply(_refusal(None, RpcFailureError(text, REQUEST)))
         try:
             message = msgspec.json.decode(body)
         except msgspec.DecodeError as error:

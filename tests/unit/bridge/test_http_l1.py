@@ -49,6 +49,7 @@ async def test_no_answer_is_asked_for_again_a_bounded_number_of_times() -> None:
     for bad in (
         web.Response(status=503, text="busy"),
         web.Response(text="<html>"),
+        web.Response(text='{"result":' + "[" * 100_000),
     ):
 
         def answer(_: Any, bad: web.Response = bad) -> Any:
