@@ -293,6 +293,8 @@ class Node:
     async def _measure_solvency(self) -> None:
         """What the vault holds less what is owed; deposits on their way make it positive."""
         deployment = self.deployment
+        if self.feed.l1_block < deployment.deploy_block:
+            return  # nothing was followed yet, and before that block there is no token to ask
         block = hex(self.feed.l1_block)
         paid = self.feed.paid_units
         calldata = encode_call("TestUSD", "balanceOf", deployment.vault)
