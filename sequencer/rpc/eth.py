@@ -94,10 +94,14 @@ def estimate_gas(_: Context, params: Params) -> str:
 def fee_history(context: Context, params: Params) -> dict[str, Any]:
     """Fees are constant; the used share is real."""
     newest = _number(context, params.get("newest"), "newest")
+    if newest > context.queries.chain.head.number:
+        raise errors.invalid_params("newest", "request beyond head block")
     count = min(params.uint("count"), _FEE_BLOCKS_MAX, newest + 1)
     percentiles = params.get("percentiles") or []
     if not isinstance(percentiles, list) or len(percentiles) > _PERCENTILES_MAX:
         raise errors.invalid_params("percentiles", "an array of at most 100 is needed")
+    if not all(type(each) in (int, float) for each in percentiles):
+        raise errors.invalid_params("percentiles", "numbers are needed")
     oldest = newest + 1 - count
     blocks = {each.number: each for each in context.queries.chain.blocks(oldest, newest)}
     used = [

@@ -148,6 +148,8 @@ CALLS = [
     ("eth_getBalance", [FIXED, "earliest"], "block"),
     ("eth_getBalance", [FIXED, "latest", 1], "2"),
     ("eth_getBlockByNumber", ["0x0", 1], "full"),
+    ("eth_feeHistory", ["0x1", "0xffffff"], "newest"),
+    ("eth_feeHistory", ["0x1", "latest", [{}]], "percentiles"),
     ("eth_getLogs", [{"topics": [[[]]]}], "topics"),
     ("eth_call", [{"to": 5}], "to"),
     ("public/ticker", ["BTC"], "instrument_name"),
