@@ -11,7 +11,8 @@ use crate::store::Store;
 
 /// The slot of a market, if the subaccount has one.
 pub(crate) fn slot_of(subaccount: &Subaccount, market: u32) -> Option<u64> {
-    let wanted = u16::try_from(market + 1).ok()?;
+    // Any number may be asked for; only listed markets have slots.
+    let wanted = u16::try_from(market).ok()?.checked_add(1)?;
     (0..).zip(subaccount.slots.iter()).find(|(_, entry)| **entry == wanted).map(|(slot, _)| slot)
 }
 

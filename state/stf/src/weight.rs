@@ -76,7 +76,7 @@ pub(crate) const CANCELLED_PER_STEP: usize = 64;
 pub(crate) const VOIDED_PER_STEP: u64 = 8;
 
 /// Opening a segment of `size` bytes.
-pub(crate) const fn segment(size: u64) -> u64 {
+pub const fn segment(size: u64) -> u64 {
     SEGMENT + size * SEGMENT_BYTE
 }
 

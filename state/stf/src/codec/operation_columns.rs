@@ -10,7 +10,8 @@ use crate::operations::{
 };
 use crate::types::{Address, Input, Operation};
 use crate::varint::{Broken, Reader, put_difference, put_varint, put_varint_u128};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
+use alloc::vec;
 use alloc::vec::Vec;
 
 /// 10^0 to 10^15: what prices and quantities of a market are divided by.
@@ -124,6 +125,9 @@ struct Lane {
     previous: u64,
 }
 
+/// Before any price or quantity of a market: every power divides them.
+const UNKNOWN: Lane = Lane { price_power: 15, qty_power: 15, previous: 0 };
+
 /// Market, price and quantity of what has them.
 fn quote(operation: &Operation) -> Option<(u32, u64, u64)> {
     match *operation {
@@ -141,19 +145,39 @@ fn quote_mut(operation: &mut Operation) -> Option<(u32, &mut u64, &mut u64)> {
     }
 }
 
-/// The markets with prices, in order of first appearance.
-fn quoted_markets(inputs: &[Input]) -> Vec<u32> {
-    let mut seen = BTreeSet::new();
-    let markets = operations(inputs).filter_map(quote).map(|(market, ..)| market);
-    markets.filter(|market| seen.insert(*market)).collect()
+/// For each quote the place of its market's lane, in order of first appearance; and how many there are.
+///
+/// One look-up for each: a segment may name a new market in every operation, and its weight knows only its size.
+fn lane_places(inputs: &[Input]) -> (Vec<usize>, usize) {
+    let mut known: BTreeMap<u32, usize> = BTreeMap::new();
+    let mut places = Vec::new();
+    let mut last = None;
+    for (market, ..) in operations(inputs).filter_map(quote) {
+        let place = match last {
+            Some((same, place)) if same == market => place,
+            _ => {
+                let next = known.len();
+                *known.entry(market).or_insert(next)
+            }
+        };
+        last = Some((market, place));
+        places.push(place);
+    }
+    (places, known.len())
 }
 
-/// The largest power of ten, at most `limit`, that divides `value`; zero bears every power.
+/// The largest power of ten, at most `limit` of at most 15, that divides `value`; zero bears every power.
 fn power_within(value: u64, limit: u8) -> u8 {
+    if value.is_multiple_of(divisor(limit)) {
+        return limit;
+    }
     let (mut power, mut rest) = (0, value);
-    while power < limit && rest.is_multiple_of(10) {
-        rest /= 10;
-        power += 1;
+    for step in [8, 4, 2, 1] {
+        let by = divisor(step);
+        if rest.is_multiple_of(by) {
+            rest /= by;
+            power += step;
+        }
     }
     power
 }
@@ -163,48 +187,49 @@ fn divisor(power: u8) -> u64 {
 }
 
 fn put_prices_and_quantities(out: &mut Vec<u8>, inputs: &[Input]) {
-    let mut lanes: BTreeMap<u32, (Lane, u64, u64)> = BTreeMap::new();
-    let blank = (Lane { price_power: 15, qty_power: 15, previous: 0 }, 0, 0);
-    for (market, price, qty) in operations(inputs).filter_map(quote) {
-        let (lane, prices, quantities) = lanes.entry(market).or_insert(blank);
+    let (places, count) = lane_places(inputs);
+    let mut lanes = vec![(UNKNOWN, 0, 0); count];
+    for (place, (_, price, qty)) in places.iter().zip(operations(inputs).filter_map(quote)) {
+        let Some((lane, prices, quantities)) = lanes.get_mut(*place) else { continue };
         lane.price_power = power_within(price, lane.price_power);
         lane.qty_power = power_within(qty, lane.qty_power);
         *prices |= price;
         *quantities |= qty;
     }
-    for market in quoted_markets(inputs) {
-        let Some((lane, prices, quantities)) = lanes.get_mut(&market) else { continue };
+    for (lane, prices, quantities) in &mut lanes {
         // Where all are zero, the power is zero by definition.
         lane.price_power = if *prices == 0 { 0 } else { lane.price_power };
         lane.qty_power = if *quantities == 0 { 0 } else { lane.qty_power };
         out.push(lane.price_power | lane.qty_power << 4);
     }
-    for (market, price, _) in operations(inputs).filter_map(quote) {
-        let Some((lane, ..)) = lanes.get_mut(&market) else { continue };
+    for (place, (_, price, _)) in places.iter().zip(operations(inputs).filter_map(quote)) {
+        let Some((lane, ..)) = lanes.get_mut(*place) else { continue };
         let value = price.checked_div(divisor(lane.price_power)).unwrap_or(0);
         put_difference(out, value, lane.previous);
         lane.previous = value;
     }
-    for (market, _, qty) in operations(inputs).filter_map(quote) {
-        let Some((lane, ..)) = lanes.get(&market) else { continue };
+    for (place, (_, _, qty)) in places.iter().zip(operations(inputs).filter_map(quote)) {
+        let Some((lane, ..)) = lanes.get(*place) else { continue };
         put_varint(out, qty.checked_div(divisor(lane.qty_power)).unwrap_or(0));
     }
 }
 
 fn read_prices_and_quantities(reader: &mut Reader, inputs: &mut [Input]) -> Result<(), Broken> {
-    let mut lanes: BTreeMap<u32, Lane> = BTreeMap::new();
-    for market in quoted_markets(inputs) {
-        let byte = reader.byte()?;
-        lanes.insert(market, Lane { price_power: byte & 15, qty_power: byte >> 4, previous: 0 });
-    }
-    for (market, price, _) in operations_mut(inputs).filter_map(quote_mut) {
-        let lane = lanes.get_mut(&market).ok_or(Broken::NotCanonical)?;
+    let (places, count) = lane_places(inputs);
+    let powers = reader.take(count)?.iter();
+    let mut lanes: Vec<Lane> = powers
+        .map(|byte| Lane { price_power: byte & 15, qty_power: byte >> 4, previous: 0 })
+        .collect();
+    let quotes = operations_mut(inputs).filter_map(quote_mut);
+    for (place, (_, price, _)) in places.iter().zip(quotes) {
+        let lane = lanes.get_mut(*place).ok_or(Broken::NotCanonical)?;
         lane.previous = lane.previous.wrapping_add(reader.difference()?);
         let scaled = lane.previous.checked_mul(divisor(lane.price_power));
         *price = scaled.ok_or(Broken::NotCanonical)?;
     }
-    for (market, _, qty) in operations_mut(inputs).filter_map(quote_mut) {
-        let lane = lanes.get(&market).ok_or(Broken::NotCanonical)?;
+    let quotes = operations_mut(inputs).filter_map(quote_mut);
+    for (place, (_, _, qty)) in places.iter().zip(quotes) {
+        let lane = lanes.get(*place).ok_or(Broken::NotCanonical)?;
         let scaled = reader.varint()?.checked_mul(divisor(lane.qty_power));
         *qty = scaled.ok_or(Broken::NotCanonical)?;
     }
@@ -294,4 +319,25 @@ fn read_withdrawals(reader: &mut Reader, inputs: &mut [Input]) -> Result<(), Bro
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_power_is_the_largest_that_divides_and_that_is_allowed() {
+        for limit in 0..=15 {
+            assert_eq!(power_within(0, limit), limit);
+            for power in 0..=19 {
+                for digit in [1, 3, 18, 1_844_674_407_370_955_161] {
+                    let Some(value) = 10_u64.checked_pow(power).and_then(|p| p.checked_mul(digit))
+                    else {
+                        continue;
+                    };
+                    assert_eq!(u32::from(power_within(value, limit)), power.min(limit.into()));
+                }
+            }
+        }
+    }
 }

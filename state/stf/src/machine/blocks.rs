@@ -176,8 +176,9 @@ impl<S: Store, P: Platform, K: Sink> Machine<S, P, K> {
     ) -> Result<Progress, Fault> {
         let market = u32::try_from(self.header.sub_cursor).map_err(|_| Fault::Corrupt)?;
         let is_left = market < self.store.read::<Chain>(0)?.market_count;
-        let is_empty = self.store.read::<Market>(market.into())?.open_orders == 0;
-        let weight = if is_left && !is_empty { weight::void() } else { weight::CURSOR };
+        // The market after the last one may be past the end of the tree.
+        let is_empty = !is_left || self.store.read::<Market>(market.into())?.open_orders == 0;
+        let weight = if is_empty { weight::CURSOR } else { weight::void() };
         if weight > budget {
             return Ok(Progress::OutOfBudget);
         }

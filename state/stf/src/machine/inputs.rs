@@ -4,7 +4,7 @@
 //! Holds: only an operation's first step can reject it; a rejected one changes nothing but the nonce.
 //! Not here: what operations do (`ops`).
 
-use super::{MOVED, Machine, Progress};
+use super::{Machine, Progress};
 use crate::direct;
 use crate::envelope::signing_digest;
 use crate::error::{Fault, Reject, Stop};
@@ -28,7 +28,7 @@ const ACCOUNT_BITS: u32 = 24;
 /// What is under the input cursor.
 enum Under<'a> {
     Input { input: &'a Input, decode: u64 },
-    Nothing { closed: bool },
+    Nothing { decode: u64, closed: bool },
 }
 
 impl<S: Store, P: Platform, K: Sink> Machine<S, P, K> {
@@ -42,7 +42,7 @@ impl<S: Store, P: Platform, K: Sink> Machine<S, P, K> {
         let at = usize::try_from(self.header.input).map_err(|_| Fault::Corrupt)?;
         Ok(match block.inputs.get(at) {
             Some(input) => Under::Input { input, decode },
-            None => Under::Nothing { closed },
+            None => Under::Nothing { decode, closed },
         })
     }
 
@@ -70,14 +70,15 @@ impl<S: Store, P: Platform, K: Sink> Machine<S, P, K> {
     ) -> Result<Progress, Fault> {
         let (input, decode) = match self.under(inputs)? {
             Under::Input { input, decode } => (input, decode),
-            Under::Nothing { closed: false } => return Ok(Progress::Wait),
-            Under::Nothing { closed: true } => {
-                if budget < weight::CURSOR {
+            Under::Nothing { closed: false, .. } => return Ok(Progress::Wait),
+            Under::Nothing { decode, closed: true } => {
+                let weight = decode + weight::CURSOR;
+                if weight > budget {
                     return Ok(Progress::OutOfBudget);
                 }
                 (self.header.segment, self.header.input) = (self.header.segment + 1, 0);
                 self.enter(Phase::Block);
-                return Ok(MOVED);
+                return Ok(Progress::Done { weight });
             }
         };
         let work = match &input.body {

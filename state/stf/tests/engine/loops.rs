@@ -4,7 +4,7 @@ use crate::world::*;
 use stf::error::Reject;
 use stf::machine::{ChunkEnd, Context, Machine, Progress};
 use stf::records::Phase;
-use stf::types::{Block, E9};
+use stf::types::{Block, E9, Operation, Place};
 use stf::weight;
 
 #[test]
@@ -95,6 +95,28 @@ fn advance_voids_every_resting_order_before_anything_else() {
 }
 
 #[test]
+fn advance_passes_every_market_that_there_can_be() {
+    let mut world = World::funded(1);
+    world.is_checking = false;
+    for market in 2..4_096 {
+        world.queue_market(&MarketTerms { feed: 0, ..market_terms(market) });
+    }
+    world.block(Vec::new());
+    world.queue_market(&MarketTerms { feed: 0, ..market_terms(4_096) });
+    world.block(Vec::new());
+    assert_eq!(world.log().ends, [Reject::GovernanceInvalid as u16]);
+    assert_eq!(world.chain().market_count, 4_096);
+    let last = place(true, 2_000, 1_000, 1);
+    let Operation::Place(order) = last else { panic!("a place") };
+    world.price(0, 2_000 * E9);
+    world.tick();
+    world.applied(1, Operation::Place(Place { market: 4_095, ..order }));
+    world.advance();
+    assert_eq!((world.header().phase, world.header().record), (Phase::Record, 2));
+    assert_eq!(world.market(4_095).open_orders, 0);
+}
+
+#[test]
 fn under_another_program_version_every_chunk_is_the_identity() {
     let mut world = World::funded(1);
     let header = *world.header();
@@ -140,7 +162,7 @@ fn chunks_end_before_the_step_that_would_pass_the_budget() {
     for i in 0..100 {
         let orders = (0..8).map(|j| place(true, 40_000 + 5_000 + i * 8 + j, 1, 0)).collect();
         let input = world.envelope(1, orders);
-        let cancel = world.envelope(1, vec![stf::types::Operation::CancelAll { market: None }]);
+        let cancel = world.envelope(1, vec![Operation::CancelAll { market: None }]);
         world.block(vec![input, cancel]);
     }
     world.close_record(End::Closed);
@@ -161,6 +183,28 @@ fn chunks_end_before_the_step_that_would_pass_the_budget() {
     assert!(chunks > 3, "{chunks}");
     assert_eq!(machine.header, *world.header());
     assert_eq!(machine.step(&mut feed, weight::CHUNK), Ok(Progress::End));
+}
+
+#[test]
+fn who_starts_at_the_end_of_a_block_pays_for_decoding_it() {
+    let mut world = World::funded(1);
+    world.time_ms += 10;
+    world.block(Vec::new());
+    let (mut feed, mut header, mut store) =
+        (world.feed.clone(), stf::machine::genesis(), stf::ram::RamStore::new());
+    let mut ends = 0;
+    loop {
+        let mut machine = Machine::new(&mut store, Toy, Log::default(), header, CONTEXT);
+        let Progress::Done { weight } = machine.step(&mut feed, weight::CHUNK).unwrap() else {
+            break;
+        };
+        if header.phase == Phase::Inputs && machine.header.phase == Phase::Block {
+            assert!(weight >= weight::segment(SEGMENT_BYTES.into()), "{weight}");
+            ends += 1;
+        }
+        header = machine.header;
+    }
+    assert!(ends > 3, "{ends}");
 }
 
 #[test]

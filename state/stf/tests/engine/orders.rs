@@ -76,6 +76,20 @@ fn terms_out_of_the_markets_steps_are_refused() {
 }
 
 #[test]
+fn a_market_that_is_not_listed_is_refused_whatever_its_number() {
+    let mut world = World::funded(1);
+    for market in [2, 4_095, 65_534, 65_535, u32::MAX - 1, u32::MAX] {
+        let Operation::Place(order) = place(true, 50_000, 10, 1) else { panic!("a place") };
+        world.refused(1, Operation::Place(Place { market, ..order }), Reject::MarketUnknown);
+        let replace = Operation::Replace { market, client_id: 1, price_e9: 1, qty_e9: 1 };
+        world.refused(1, replace, Reject::MarketUnknown);
+        world.refused(1, Operation::Cancel { market, client_id: 1 }, Reject::MarketUnknown);
+        let all = Operation::CancelAll { market: Some(market) };
+        world.refused(1, all, Reject::MarketUnknown);
+    }
+}
+
+#[test]
 fn a_post_only_order_rests_or_is_refused_but_never_takes() {
     let mut world = World::funded(2);
     world.applied(1, post(false, 50_000, 10, 1));

@@ -21,7 +21,7 @@ pub const TOKEN: Address = Address([0x70; 20]);
 pub const VAULT: Address = Address([0x76; 20]);
 pub const ONE: i128 = E9 as i128;
 /// Bytes that tests say a segment has.
-const SEGMENT_BYTES: u32 = 500;
+pub const SEGMENT_BYTES: u32 = 500;
 
 pub const CONTEXT: Context = Context { chain_id: 17, inbox: Address([9; 20]), version: 1 };
 
