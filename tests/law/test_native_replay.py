@@ -1,6 +1,7 @@
 """The sequencer's way and the way from L1 lead to the same state, header and receipts."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from state._native import (
     header_root,
     verify_envelopes,
 )
+from state.batch import decode_batch, encode_body, encode_segment
 from state.l1_records import RecordKind, RecordMeta, page_root, record_leaf
 from state.receipt import decode_receipt
 from state.tx import Cancel, CancelAll, CancelById, Operation, Place, Replace, Withdraw
@@ -59,7 +61,7 @@ def test_a_validator_gets_the_root_header_and_receipts_of_the_sequencer(
     run = Run(rng)
     validator = Engine(CHAIN_ID, INBOX)
     sealed_count, trades = 0, 0
-    while sealed_count < 6:
+    while sealed_count < 6 or (trades == 0 and sealed_count < 60):
         start = len(run.receipts)
         sealed = run.batch(first=sealed_count == 0)
         if sealed is None:
@@ -245,6 +247,55 @@ def test_no_block_is_longer_than_its_bound_said(rng: random.Random) -> None:
         engine.close_block()
         assert bounded - engine.batch_room() <= overhead
         traffic.time_ms += rng.choice([0, 1, 10**6])
+
+
+def test_nonces_that_go_back_keep_within_the_bound(rng: random.Random) -> None:
+    """They are refused, but encoded: as a distance that wraps."""
+    traffic = Traffic(rng)
+    engine = Engine(CHAIN_ID, INBOX)
+    traffic.start(engine)
+    engine.open_block(traffic.time_ms, traffic.directs, [])
+    raws = []
+    for number in range(60):
+        traffic.nonces[0] = 60 - number
+        raws.append(traffic.envelope([CancelAll()], account=0))
+    inputs = [tx for tx in verify_envelopes(raws, CHAIN_ID) if isinstance(tx, VerifiedTx)]
+    engine.execute(inputs)
+    bounded = engine.batch_room()
+    engine.close_block()
+    assert bounded - engine.batch_room() <= 2 * 25 - 3
+
+
+def test_what_no_block_holds_has_the_numbers_of_the_last_one_that_ran(rng: random.Random) -> None:
+    traffic = Traffic(rng)
+    engine = Engine(CHAIN_ID, INBOX)
+    traffic.start(engine)
+    traffic.time_ms += TICK_MS
+    engine.open_block(traffic.time_ms, traffic.directs, [])
+    engine.execute(traffic.envelopes(3))
+    sealed = engine.seal_batch()
+    assert sealed is not None
+    # Its last block is out of its time; a deposit waits at the end of the record.
+    given = [*traffic.packed, traffic.deposit(traffic.addresses[0], 5 * 10**9)]
+    meta = replace(RecordMeta.decode(sealed.meta), t_last_ms=traffic.time_ms - 1)
+    blocks = decode_batch(sealed.data, meta.t_first_ms, meta.direct_to)
+    meta = replace(meta, direct_to=traffic.directs)
+    data = encode_body([encode_segment(each, meta.t_first_ms, meta.direct_to) for each in blocks])
+    meta = replace(meta, size_bytes=len(data))
+    validator, restarted = Engine(CHAIN_ID, INBOX), Engine(CHAIN_ID, INBOX)
+    outcome = validator.apply_record(meta.encode(), data, given)
+    assert (outcome.bad, outcome.blocks) == ("segment 1 has a wrong time or direct_to", 1)
+    assert decode_receipt(outcome.receipts[-1]).block == 1
+    restarted.load_records([(key, words) for key, words in outcome.records() if words])
+    restarted.load_header(outcome.header, outcome.next_seq, outcome.next_block)
+    assert restarted.rebuild() == outcome.header[32:64]
+    late = [traffic.deposit(traffic.addresses[1], 5 * 10**9)]
+    advance = RecordMeta(
+        RecordKind.ADVANCE, 0, traffic.time_ms, traffic.time_ms, traffic.directs
+    ).encode()
+    one, other = (each.apply_record(advance, b"", late) for each in (validator, restarted))
+    assert one.receipts == other.receipts
+    assert one.root == other.root
 
 
 def test_the_tree_rebuilt_from_leaves_has_the_committed_root(rng: random.Random) -> None:

@@ -89,6 +89,7 @@ impl Core {
             return Err(Fault::Corrupt.into());
         }
         landed.judge();
+        self.numbering.keep(landed.taken as usize);
         let done = self.finish(&who, &direct_who, vault)?;
         let blocks = u64::from(landed.taken);
         self.numbering.end(blocks);

@@ -53,6 +53,8 @@ pub(crate) struct OpenBatch {
     pub(crate) directs: Directs,
     /// The segments of its closed blocks, as if it ended with each.
     segments: Vec<Vec<u8>>,
+    /// Bound of their bytes, heads included.
+    closed: u64,
     /// Its record number.
     record: u64,
     /// Bound of the open block.
@@ -100,6 +102,7 @@ impl OpenBatch {
         let first = self.blocks.first().ok_or(Fault::Misuse)?;
         let segment =
             codec::encode_segment(block, first.time_ms, block.direct_to).ok_or(Fault::Corrupt)?;
+        self.closed += segment.len() as u64 + BLOCK_BYTES;
         self.segments.push(segment.clone());
         self.open = false;
         Ok(segment)
@@ -107,9 +110,7 @@ impl OpenBatch {
 
     /// Bytes that inputs of the open block may still take, were it this one; 0 when it has no room.
     pub(crate) fn room(&self, bound: &Bound) -> u64 {
-        let closed: u64 =
-            self.segments.iter().map(|segment| segment.len() as u64 + BLOCK_BYTES).sum();
-        let used = HEAD_BYTES + closed + BLOCK_BYTES + bound.total();
+        let used = HEAD_BYTES + self.closed + BLOCK_BYTES + bound.total();
         let blocks = self.segments.len() + 1;
         let bytes = u64::from(MAX_BATCH_BYTES).saturating_sub(used);
         if blocks > codec::MAX_SEGMENTS { 0 } else { bytes }

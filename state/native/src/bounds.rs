@@ -13,6 +13,8 @@ pub(crate) const BLOCK_BYTES: u64 = 10 + 10 + 2 + 3;
 const INPUT_BYTES: u64 = 1 + 64;
 /// Account index where it is introduced, and the 0 before it.
 const ACCOUNT_BYTES: u64 = 1 + 5;
+/// A nonce: the distance from one that is lower wraps, whatever the nonce itself.
+const NONCE_BYTES: u64 = 10;
 
 /// Parts of a bound. The total needs the longest price and client id of the whole block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +46,7 @@ impl Bound {
             Form::Type2 { tip, max_fee, gas } => plain(tip) + plain(max_fee) + plain(gas),
             Form::Legacy { gas_price, gas } => plain(gas_price) + plain(gas),
         };
-        let head = INPUT_BYTES + ACCOUNT_BYTES + plain(envelope.nonce) + fees;
+        let head = INPUT_BYTES + ACCOUNT_BYTES + NONCE_BYTES + fees;
         let mut bound =
             Self { fixed: head + plain(envelope.subaccount.into()) + 1, ..Self::default() };
         for operation in &envelope.operations {

@@ -37,6 +37,8 @@ pub(crate) enum Trouble {
     Misuse(String),
     /// Ours: the engine stops.
     Fault(Fault),
+    /// The engine has stopped already.
+    Stopped,
 }
 
 impl From<Fault> for Trouble {

@@ -51,7 +51,7 @@ pub(crate) struct Engine {
     stopped: AtomicBool,
 }
 
-/// A lock whose holder may have panicked: `stopped` says so.
+/// A lock that nobody panics under.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -76,19 +76,33 @@ impl Engine {
         py: Python<'_>,
         work: impl FnOnce() -> Result<T, Trouble> + Send,
     ) -> PyResult<T> {
-        if self.stopped.load(Ordering::Acquire) {
-            return Err(Fault::new_err("the engine has stopped after a fault"));
-        }
         let result =
             detached(py, work).inspect_err(|_| self.stopped.store(true, Ordering::Release));
         match result? {
             Ok(value) => Ok(value),
             Err(Trouble::Misuse(text)) => Err(PyValueError::new_err(text)),
+            Err(Trouble::Stopped) => Err(Fault::new_err("the engine has stopped after a fault")),
             Err(Trouble::Fault(fault)) => {
-                self.stopped.store(true, Ordering::Release);
                 Err(Fault::new_err(format!("fault in the transition: {fault:?}")))
             }
         }
+    }
+
+    /// A lock of this engine, unless it stopped while the lock was waited for.
+    fn hold<'a, T>(&self, mutex: &'a Mutex<T>) -> Result<MutexGuard<'a, T>, Trouble> {
+        match mutex.lock() {
+            Ok(guard) if !self.stopped.load(Ordering::Acquire) => Ok(guard),
+            // A holder that panicked left the lock poisoned.
+            _ => Err(Trouble::Stopped),
+        }
+    }
+
+    /// Stops the engine on a fault. Called while the lock is held, so that nobody gets in after it.
+    fn judge<T>(&self, result: Result<T, Trouble>) -> Result<T, Trouble> {
+        if matches!(result, Err(Trouble::Fault(_))) {
+            self.stopped.store(true, Ordering::Release);
+        }
+        result
     }
 
     /// Runs `work` on the machine.
@@ -97,7 +111,10 @@ impl Engine {
         py: Python<'_>,
         work: impl FnOnce(&mut Core) -> Result<T, Trouble> + Send,
     ) -> PyResult<T> {
-        self.work(py, || work(&mut lock(&self.core)))
+        self.work(py, || {
+            let mut core = self.hold(&self.core)?;
+            self.judge(work(&mut core))
+        })
     }
 }
 
@@ -156,10 +173,10 @@ impl Engine {
             let Some(ended) = next_block.checked_sub(1) else {
                 return Err(Trouble::Misuse("blocks are numbered from 1".into()));
             };
-            let mut core = lock(&self.core);
+            let mut core = self.hold(&self.core)?;
             core.machine.header = decoded;
             core.numbering = Numbering::resume(next_seq, ended);
-            lock(&self.hasher).next_record = decoded.record;
+            self.hold(&self.hasher)?.next_record = decoded.record;
             *lock(&self.state_root) = decoded.state_root;
             Ok(())
         })
@@ -167,18 +184,9 @@ impl Engine {
 
     fn rebuild<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let root = self.work(py, || {
-            let core = lock(&self.core);
-            let mut tree = StateTree::new();
-            let mut rows = Vec::with_capacity(REBUILD_ROWS);
-            for row in core.machine.store.present() {
-                rows.push(row);
-                if rows.len() == REBUILD_ROWS {
-                    tree.update(&rows, &mut Native)?;
-                    rows.clear();
-                }
-            }
-            let root = tree.update(&rows, &mut Native)?;
-            lock(&self.hasher).tree = tree;
+            let core = self.hold(&self.core)?;
+            let (tree, root) = self.judge(rebuild(&core).map_err(Trouble::from))?;
+            self.hold(&self.hasher)?.tree = tree;
             *lock(&self.state_root) = root;
             Ok(root)
         })?;
@@ -241,7 +249,7 @@ impl Engine {
     ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
         let sealed = &sealed.get().0;
         let (root, header) = self.work(py, || {
-            let mut hasher = lock(&self.hasher);
+            let mut hasher = self.hold(&self.hasher)?;
             if sealed.record != hasher.next_record {
                 return Err(Trouble::Misuse(format!(
                     "batch {} was given to commit, {} is next: commit in the order of sealing",
@@ -249,7 +257,8 @@ impl Engine {
                 )));
             }
             let mut header = sealed.header;
-            header.state_root = hasher.tree.update(&sealed.rows, &mut Native)?;
+            let root = hasher.tree.update(&sealed.rows, &mut Native);
+            header.state_root = self.judge(root.map_err(Trouble::from))?;
             hasher.next_record += 1;
             *lock(&self.state_root) = header.state_root;
             Ok((header_root(&header), header.encode()))
@@ -270,12 +279,13 @@ impl Engine {
     ) -> PyResult<RecordOutcome> {
         self.work(py, || {
             let directs = unpack(&directs)?;
-            let mut core = lock(&self.core);
-            let mut hasher = lock(&self.hasher);
+            let mut core = self.hold(&self.core)?;
+            let mut hasher = self.hold(&self.hasher)?;
             if hasher.next_record != core.machine.header.record {
                 return Err(Trouble::Misuse("sealed batches wait for commit".into()));
             }
-            let outcome = core.apply(&meta, data, directs, &mut hasher.tree, threads)?;
+            let outcome =
+                self.judge(core.apply(&meta, data, directs, &mut hasher.tree, threads))?;
             hasher.next_record = core.machine.header.record;
             *lock(&self.state_root) = outcome.header.state_root;
             let next_seq = core.numbering.next_seq;
@@ -355,7 +365,7 @@ impl Engine {
         index: u64,
     ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
         let siblings = self.work(py, || {
-            lock(&self.hasher)
+            self.hold(&self.hasher)?
                 .tree
                 .proof(kind, index, &mut Native)
                 .map_err(|_| Trouble::Misuse(format!("no record {index} of kind {kind}")))
@@ -438,3 +448,18 @@ impl Engine {
 
 /// Records hashed at a time when the tree is rebuilt.
 const REBUILD_ROWS: usize = 1 << 16;
+
+/// The tree over all records, and its root.
+fn rebuild(core: &Core) -> Result<(StateTree, Word), StfFault> {
+    let mut tree = StateTree::new();
+    let mut rows = Vec::with_capacity(REBUILD_ROWS);
+    for row in core.machine.store.present() {
+        rows.push(row);
+        if rows.len() == REBUILD_ROWS {
+            tree.update(&rows, &mut Native)?;
+            rows.clear();
+        }
+    }
+    let root = tree.update(&rows, &mut Native)?;
+    Ok((tree, root))
+}

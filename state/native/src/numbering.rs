@@ -53,7 +53,13 @@ impl Numbering {
     pub(crate) fn end(&mut self, count: u64) {
         self.spans.clear();
         self.ended += count;
-        self.enter(self.ended);
+        // What no block holds (an `advance` drains it) counts anew, so that a restart numbers it alike.
+        (self.block, self.index) = (self.ended, 0);
+    }
+
+    /// Of the blocks that began only the first `count` were taken.
+    pub(crate) fn keep(&mut self, count: usize) {
+        self.spans.truncate(count);
     }
 
     /// The numbers of direct input `direct`.

@@ -509,6 +509,35 @@ def test_a_fault_stops_the_engine_for_good(engine: Engine, traffic: Traffic) -> 
         engine.market_view(0)
 
 
+def test_who_waits_for_the_engine_while_it_faults_does_not_get_in(traffic: Traffic) -> None:
+    """A long call faults at its end, while others wait for the lock that it holds."""
+    reports = traffic.reports()
+    last = verify_envelopes([traffic.envelope()], CHAIN_ID)
+    for _ in range(3):
+        engine = Engine(CHAIN_ID, INBOX)
+        chain, node = Kind.CHAIN.to_bytes(2) + bytes(8), Kind.ADDRESS_NODE.to_bytes(2) + bytes(7)
+        link = (3).to_bytes(8, "little")
+        engine.load_records(
+            [
+                (chain, bytes(4) + link[:4] + bytes(248)),
+                (node + b"\1", bytes(8) + link * 2 + bytes(8)),
+            ]
+        )
+        faults: list[str] = []
+
+        def call(*, engine: Engine = engine, faults: list[str] = faults) -> None:
+            with pytest.raises(native.Fault) as raised:
+                engine.admit([*reports[:1] * 100_000, *last])
+            faults.append(str(raised.value))
+
+        threads = [threading.Thread(target=call) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sum("Corrupt" in fault for fault in faults) == 1, faults
+
+
 def test_damaged_leaves_and_headers_are_refused() -> None:
     engine = Engine(CHAIN_ID, INBOX)
     for key, words in [
