@@ -12,6 +12,7 @@
 )]
 #![allow(clippy::wildcard_imports, unreachable_pub)]
 
+mod chunks;
 mod loops;
 mod margins;
 mod orders;

@@ -51,7 +51,7 @@ impl Random {
     }
 }
 
-fn seeds() -> Vec<u64> {
+pub fn seeds() -> Vec<u64> {
     let own = std::env::var("NOVATION_SEED").ok().and_then(|seed| seed.parse().ok());
     SEEDS.into_iter().chain(own).inspect(|seed| println!("seed {seed}")).collect()
 }
@@ -145,7 +145,7 @@ impl Scene {
 }
 
 /// A run of a few thousand operations; what it read and where it ended.
-fn random_world(seed: u64, blocks: u64) -> World {
+pub fn random_world(seed: u64, blocks: u64) -> World {
     let mut world = World::funded(USERS as u8);
     let mut scene = Scene { random: Random::new(seed), price: [50_000, 2_000] };
     for count in 1..=blocks {
@@ -211,7 +211,7 @@ fn a_run_that_stops_between_any_two_steps_ends_in_the_same_state() {
     }
 }
 
-fn sign_all(feed: &mut Feed) {
+pub fn sign_all(feed: &mut Feed) {
     for block in feed.records.iter_mut().flat_map(|record| &mut record.blocks) {
         for input in &mut block.inputs {
             let Signer::Known(signer) = input.signer else { panic!("tests know every signer") };
