@@ -52,11 +52,11 @@ pub(crate) fn subaccount_index(
     number: u64,
 ) -> Result<Option<(u32, u64)>, Fault> {
     let account = view::account_of(store, address)?;
-    let index = u64::from(account) * SUBACCOUNTS + number;
-    if account == 0 || number >= SUBACCOUNTS || !store.read::<Subaccount>(index)?.exists {
+    if account == 0 || number >= SUBACCOUNTS {
         return Ok(None);
     }
-    Ok(Some((account, index)))
+    let index = u64::from(account) * SUBACCOUNTS + number;
+    Ok(store.read::<Subaccount>(index)?.exists.then_some((account, index)))
 }
 
 /// A subaccount with its figures.

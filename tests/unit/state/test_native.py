@@ -332,6 +332,7 @@ def test_what_is_not_there_is_none_or_empty(engine: Engine, traffic: Traffic) ->
     assert engine.subaccount_view(stranger, 0) is None
     assert engine.subaccount_view(traffic.addresses[0], 15) is None
     assert engine.subaccount_view(traffic.addresses[0], 16) is None
+    assert engine.subaccount_view(traffic.addresses[0], 2**64 - 1) is None
     assert engine.open_orders(stranger, 0) == []
     assert engine.market_view(2) is None
     assert engine.market_view(2**32 - 1) is None
