@@ -13,6 +13,7 @@
 #![allow(clippy::wildcard_imports, unreachable_pub)]
 
 mod chunks;
+mod extremes;
 mod loops;
 mod margins;
 mod orders;
