@@ -64,6 +64,16 @@ class Follower:
         """Tell whether the last poll left blocks unread: poll again at once."""
         return self._behind
 
+    def fork(self, depth: int, records: int, directs: int) -> Follower:
+        """Return a follower that reads again what came after so many records and direct inputs."""
+        other = Follower(self._l1, self._deployment, depth)
+        other._checkpoints.extend(
+            each
+            for each in self._checkpoints
+            if each.chains.records.count <= records and each.chains.directs.count <= directs
+        )
+        return other
+
     async def poll(self) -> list[L1Event]:
         """
         Read what is new, up to `RANGE_BLOCKS` blocks.

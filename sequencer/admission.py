@@ -163,10 +163,18 @@ class Admission:
             raise errors.not_ready(self._closed)
         ticket = Ticket(items, sum(len(item) for item in items if isinstance(item, bytes)))
         self._check_room(ticket)
+        return self._queue(ticket)
+
+    def readmit(self, items: list[Item]) -> asyncio.Future[list[bytes | Refused]]:
+        """Queue inputs that had a place before L1 took it away, whoever else is kept out."""
+        assert 0 < len(items) <= ENTRY_INPUTS
+        return self._queue(Ticket(items, sum(len(i) for i in items if isinstance(i, bytes))))
+
+    def _queue(self, ticket: Ticket) -> asyncio.Future[list[bytes | Refused]]:
         self._tickets.append(ticket)
-        self._waiting += len(items)
+        self._waiting += len(ticket.items)
         self._waiting_bytes += ticket.size_bytes
-        metrics.RECEIVED.labels(ticket.kind).inc(len(items))
+        metrics.RECEIVED.labels(ticket.kind).inc(len(ticket.items))
         self._wake.set()
         return ticket.future
 

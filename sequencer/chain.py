@@ -100,6 +100,9 @@ class Chain:
         self._new_groups: list[GroupRow] = []
         self._open: Block | None = None
         self._loaded: dict[int, Block] = {}
+        batch = store.last_batch()
+        self.direct_hash = ZERO if batch is None else batch.direct_hash
+        """Running hash of the direct inputs in stored batches; empty = not known."""
         last = store.last_block()
         self._head = GENESIS if last is None else self._load(last)
         self._unsealed_from = self._head.number + 1
@@ -160,8 +163,7 @@ class Chain:
                 )
             )
             for offset, (receipt, raw) in enumerate(zip(block.receipts, block.raws, strict=True)):
-                value = b"".join((receipt, raw, _U32.pack(len(raw))))
-                receipts.append((block.first_seq + offset, receipt[_HASH], value))
+                receipts.append((block.first_seq + offset, receipt[_HASH], stored(receipt, raw)))
         self._unsealed_from = self._head.number + 1
         groups, self._new_groups = self._new_groups, []
         return SealedRows(blocks, receipts, groups)
@@ -238,6 +240,15 @@ class Chain:
         block = self.block(head[4])
         return None if block is None else Located(block, head[5])
 
+    def replaced(self, digest: bytes) -> Located | None:
+        """An input that L1 took back and that did not run again: its receipt is in no block."""
+        value = self._store.reorged(digest)
+        if value is None:
+            return None
+        receipt, raw = split_stored(value)
+        nowhere = Block(0, 0, 0, ZERO, 0, hash=ZERO, receipts=[receipt], raws=[raw])
+        return Located(nowhere, 0)
+
     def blocks(self, first: int, last: int) -> Iterator[Block]:
         """Closed blocks in order."""
         for number in range(first, last + 1):
@@ -284,6 +295,11 @@ class Chain:
             receipts=[receipt for receipt, _ in pairs],
             raws=[raw for _, raw in pairs],
         )
+
+
+def stored(receipt: bytes, raw: bytes) -> bytes:
+    """Row of the store for a receipt and the signed bytes of its input."""
+    return b"".join((receipt, raw, _U32.pack(len(raw))))
 
 
 def split_stored(value: bytes) -> tuple[bytes, bytes]:

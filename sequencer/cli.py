@@ -178,8 +178,8 @@ def _usage(text: str) -> None:
 def _guard(command: Any) -> int:
     """Run a command; what a person can mend becomes one line."""
     from bridge.errors import BridgeError
-    from sequencer.app import NodeError
     from sequencer.config import ConfigError
+    from sequencer.core import NodeError
     from sequencer.segments import JournalError
     from state.store import StoreError
 

@@ -6,10 +6,11 @@ Out: bytes for `sequencer.journal`; the same decisions again on replay.
 
 An entry may open a block, then has inputs, then may end the batch. Where inputs need more blocks,
 or the batch has no more room, `sequencer.execution` goes on with the next one by rule: the same
-bytes lead to the same blocks and batches whenever they run.
+bytes lead to the same blocks and batches whenever they run. An entry may also say that batches
+cannot land on L1 and that their inputs follow once more.
 
 A `position` says how far the journal is used: entry number x 2^16 + how much of the entry is done:
-0 = nothing, 1 + n = its opening and n inputs.
+0 = nothing, 1 + n = its opening and n inputs (or n adopted records).
 
 Holds: a decoded entry is equal to the encoded one.
 Not here: what inputs do (`state`), framing and checksums (`sequencer.segments`).
@@ -44,12 +45,32 @@ class Opening(msgspec.Struct, frozen=True, array_like=True):
     directs: list[bytes]
 
 
+class Adopted(msgspec.Struct, frozen=True, array_like=True):
+    """A record that somebody else put on L1 (`advance`): its meta word, and what it drains."""
+
+    meta: bytes
+    directs: list[bytes]
+
+
+class Reorg(msgspec.Struct, frozen=True, array_like=True):
+    """
+    Batches from `record` on never were: what entries from position `first` on had is sequenced
+    anew behind this entry, but for the ranges of positions in `skip`, which had been before.
+    """
+
+    record: int
+    first: int
+    skip: list[tuple[int, int]]
+    adopted: list[Adopted]
+
+
 class Entry(msgspec.Struct, array_like=True):
-    """What is done in one go, in this order."""
+    """What is done in one go, in this order; a reorganisation stands alone."""
 
     opening: Opening | None = None
     items: list[bytes | SignedReport] = msgspec.field(default_factory=list)
     seals: bool = False
+    reorg: Reorg | None = None
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -8,6 +8,8 @@ Where the inputs of an entry need another block, or the batch has no more room, 
 begun by rule: `Engine.fits` decides, from the bytes alone. Replay meets the same inputs on the same
 state, so it makes the same blocks and batches. A commit group ends with its entry, or with a batch.
 
+A reorganisation adopts what somebody else put on L1 (`advance`): it gets a block of its own.
+
 Holds: runs in one thread; an entry runs only after it is durable; any exception here is a fault of
        ours: the node stops and keeps everything.
 Not here: what inputs do (`state/stf`), roots and posting (`sequencer.sealing`).
@@ -15,28 +17,86 @@ Not here: what inputs do (`state/stf`), roots and posting (`sequencer.sealing`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from bridge.records import pair, record_leaf
 from sequencer import entries, metrics
 from sequencer.chain import Chain, SealedRows
-from sequencer.entries import Entry, Item, SignedReport
+from sequencer.entries import Adopted, Entry, Item, SignedReport
 from sequencer.ordering import Verified
 from sequencer.promises import Signer
 from state import errors as protocol
-from state._native import MAX_BLOCK_INPUTS, Engine, Executed, SealedBatch, VerifiedTx
+from state._native import (
+    MAX_BLOCK_INPUTS,
+    Engine,
+    Executed,
+    RecordOutcome,
+    SealedBatch,
+    VerifiedTx,
+    keccak256,
+)
+from state.l1_records import ZERO, RecordMeta
 
 MAX_STEPS = 100_000
 _REASON = slice(2, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptedBatch:
+    """A record of L1 that is not ours, as `SealedBatch`; it is committed already."""
+
+    record: int
+    meta: bytes
+    first_block: int
+    outcome: RecordOutcome
+    data: bytes = b""
+    blocks: int = 1
+    operations: int = 0
+    signatures: int = 0
+    page_root: bytes = ZERO
+
+    @property
+    def t_first_ms(self) -> int:
+        """Time of it."""
+        return RecordMeta.decode(self.meta).t_first_ms
+
+    t_last_ms = t_first_ms
+
+    @property
+    def direct_to(self) -> int:
+        """Direct inputs before this index are drained after it."""
+        return RecordMeta.decode(self.meta).direct_to
+
+    @property
+    def record_leaf(self) -> bytes:
+        """Leaf of the record."""
+        return record_leaf(self.meta, self.data)
+
+    @property
+    def next_seq(self) -> int:
+        """Sequence number after its last input."""
+        return self.outcome.next_seq
+
+    @property
+    def next_block(self) -> int:
+        """Block number after its block."""
+        return self.first_block + 1
+
+    def records(self) -> list[tuple[bytes, bytes]]:
+        """Records that changed, for the store."""
+        return self.outcome.records()
 
 
 @dataclass(slots=True)
 class Sealed:
     """A batch that has ended: what its commit and its posting need."""
 
-    batch: SealedBatch
+    batch: SealedBatch | AdoptedBatch
     rows: SealedRows
     position: int
     signed_bytes: int
+    direct_hash: bytes = b""
 
 
 @dataclass(slots=True)
@@ -62,6 +122,8 @@ class Execution:
         self._group: list[bytes] = []
         self._group_seq = engine.next_seq
         self.batch_time_ms = 0
+        self.directs = (engine.direct_cursor, chain.direct_hash)
+        """How many direct inputs ran, and their running hash; empty = an older version ran them."""
 
     @property
     def batch_is_open(self) -> bool:
@@ -91,6 +153,40 @@ class Execution:
         self._sign(term)
         return outcome
 
+    def adopt(
+        self, seq: int, term: int, adopted: list[Adopted], skip: int | None
+    ) -> Iterator[Sealed]:
+        """Run the records of a reorganisation's entry; the first `skip` are in the stored state."""
+        for number in range(skip or 0, len(adopted)):
+            is_last = number + 1 == len(adopted)
+            position = entries.position(seq + 1) if is_last else entries.position(seq, number + 1)
+            yield self._adopt(adopted[number], position, term)
+
+    def _adopt(self, adopted: Adopted, position: int, term: int) -> Sealed:
+        assert not self._open and not self._blocks
+        engine = self._engine
+        record, block = engine.record_cursor, engine.next_block
+        meta = RecordMeta.decode(adopted.meta)
+        # On L1 it has no block; here it gets one, so that every receipt is in exactly one.
+        engine.load_header(engine.header, engine.next_seq, block + 1)
+        self._chain.open_block(block, meta.t_last_ms, meta.direct_to, engine.next_seq)
+        outcome = engine.apply_record(adopted.meta, b"", adopted.directs)
+        assert len(outcome.receipts) == len(adopted.directs)
+        self._chain.append(outcome.receipts, adopted.directs)
+        self._group.extend(outcome.receipts)
+        self._count_directs(adopted.directs)
+        self._chain.close_block(kept=True)
+        self._sign(term)
+        batch = AdoptedBatch(record, adopted.meta, block, outcome)
+        return Sealed(batch, self._chain.seal(record), position, 0, self.directs[1])
+
+    def _count_directs(self, directs: list[bytes]) -> None:
+        count, digest = self.directs
+        if digest:
+            for packed in directs:
+                digest = pair(digest, keccak256(packed))
+        self.directs = (count + len(directs), digest)
+
     def close_block(self) -> None:
         """End the open block: its receipts get their block hash. Changes no result."""
         if self._open:
@@ -114,6 +210,7 @@ class Execution:
             self.batch_time_ms = opening.time_ms
         self._blocks += 1
         self._open = True
+        self._count_directs(opening.directs)
         self._took(executed, opening.directs)
 
     def _run_inputs(
@@ -134,7 +231,7 @@ class Execution:
             if not fitting:
                 self._make_room(outcome, entries.position(seq, done), term)
                 continue
-            raws = [_raw(item) for item in items[done : done + fitting]]
+            raws = [raw_of(item) for item in items[done : done + fitting]]
             receipts = self._took(self._engine.execute(verified[done : done + fitting]), raws)
             outcome.receipts.extend(receipts)
             self._signed_bytes += sum(map(len, raws))
@@ -161,7 +258,7 @@ class Execution:
         if batch is None:
             return
         rows = self._chain.seal(batch.record)
-        outcome.sealed.append(Sealed(batch, rows, position, self._signed_bytes))
+        outcome.sealed.append(Sealed(batch, rows, position, self._signed_bytes, self.directs[1]))
         self._blocks = 0
         self._signed_bytes = 0
 
@@ -181,7 +278,7 @@ class Execution:
             self._group = []
 
 
-def _raw(item: Item) -> bytes:
+def raw_of(item: Item) -> bytes:
     """The signed bytes of an input; a report as in docs/formats.md §3, kind 6."""
     if isinstance(item, SignedReport):
         numbers = (

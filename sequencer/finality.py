@@ -68,6 +68,15 @@ class Finality:
             stage.block = max(stage.block, self._batches[known - 1].last_block)
         self._publish()
 
+    def posted_are(self, records: int) -> None:
+        """L1 has the records before `records` now, be it fewer than once."""
+        for stage in (self.posted, self.safe):
+            if records < stage.records:
+                stage.records = max(records, self.confirmed.records)
+                at = stage.records - self._first
+                stage.block = self._batches[at - 1].last_block if at > 0 else self.confirmed.block
+        self.reach(self.posted, records)
+
     def epoch_sealed(self, epoch: int, records: int) -> None:
         """The records of an epoch are fixed."""
         self._epochs[epoch] = records

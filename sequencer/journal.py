@@ -144,6 +144,13 @@ class LocalJournal:
         self._thread.start()
         return self._term
 
+    def new_term(self) -> int:
+        """Begin another term, while nothing waits: what was promised in the last one may change."""
+        with self._wake:
+            assert not self._pending
+            self._term = self._next_term()
+        return self._term
+
     def renew(self, term: int) -> None:
         """Check that `term` still holds the journal."""
         if self._lock_fd < 0 or term != self._term:

@@ -4,8 +4,9 @@ L1 feed: what the node takes from L1.
 In:  events of `bridge.follower`, `direct_depth` blocks deep.
 Out: direct inputs to `ordering`; stages of batches to `finality`.
 
-What L1 says of our batches is compared with the store. A difference means that this node and L1
-tell two stories; then the node stops, because everything it would answer could be replaced.
+What L1 says of our batches is compared with the store. If L1 has an `advance` in the place of one,
+or took back a direct input that was used, the node has to begin anew from there: `displaced` says
+so. A batch that is not ours is another matter: then the node stops, for two nodes post.
 
 Holds: a direct input is used once, and only as L1 has it; running hashes are kept until posted.
 Not here: posting (`bridge.poster`), what logs mean (`bridge.derivation`).
@@ -31,13 +32,14 @@ from bridge.follower import Follower
 from sequencer import logs, metrics
 from sequencer.finality import Finality
 from sequencer.ordering import MAX_DIRECTS, Direct, Ordering
+from state.rows import BatchRow
 from state.store import Store
 
 log = logs.get("l1")
 
 
 class DivergedError(Exception):
-    """L1 has another history than this node: it must stop."""
+    """L1 has another history than this node, and this node cannot follow: it must stop."""
 
 
 class L1Feed:
@@ -51,6 +53,7 @@ class L1Feed:
         finality: Finality,
         *,
         wake: Callable[[], None],
+        displaced: Callable[[], None] = lambda: None,
         poll_s: float = 0.25,
     ) -> None:
         self._follower = follower
@@ -58,6 +61,7 @@ class L1Feed:
         self._ordering = ordering
         self._finality = finality
         self._wake = wake
+        self._displaced = displaced
         self._poll_s = poll_s
         self._hashes: dict[int, bytes] = {}
         self._synced = asyncio.Event()
@@ -74,6 +78,12 @@ class L1Feed:
     def paid_units(self) -> int:
         """Token units that the vault has paid out, as far as L1 was read."""
         return sum(self._paid.values())
+
+    def fork(self) -> Follower:
+        """A follower at the head of L1 that reads again what is not yet known to be safe."""
+        records = self._finality.safe.records
+        row = self._store.batch(records - 1) if records else None
+        return self._follower.fork(0, records, 0 if row is None else row.direct_to)
 
     async def wait_synced(self) -> None:
         """Wait until everything that L1 has, at depth, is read."""
@@ -115,10 +125,7 @@ class L1Feed:
             case BatchRecord():
                 await self._take_batch(event)
             case AdvanceRecord():
-                raise DivergedError(
-                    f"record {event.record} on L1 is an advance: direct inputs waited too long and "
-                    "somebody drained them. Batches built before it can no longer land"
-                )
+                await self._take_advance(event)
             case WithdrawalPaid():
                 self._paid[event.index] = event.amount
             case EpochSealed():
@@ -136,9 +143,11 @@ class L1Feed:
         ordering = self._ordering
         if event.index < ordering.next_direct:
             if before is not None and before != event.running_hash:
-                raise DivergedError(
-                    f"L1 took back direct input {event.index}, which was deep enough to be used"
-                )
+                log.error("direct.taken_back", index=event.index)
+                if event.index >= ordering.taken_direct:
+                    ordering.replace_direct(Direct(event.index, event.packed))
+                else:
+                    self._displaced()
             return
         while ordering.next_direct - ordering.taken_direct >= MAX_DIRECTS:
             await asyncio.sleep(0.05)
@@ -160,6 +169,20 @@ class L1Feed:
                 f"batch {event.record} differs from the one on L1 (content 0x{row.content.hex()} "
                 f"here, 0x{event.content.hex()} there)"
             )
+        await self._landed(event, row)
+
+    async def _take_advance(self, event: AdvanceRecord) -> None:
+        row = await asyncio.to_thread(self._store.batch, event.record)
+        if row is not None and row.content == event.content:
+            await self._landed(event, row)
+        else:
+            log.error("l1.advanced", record=event.record)
+            self._displaced()
+
+    async def _landed(self, event: BatchRecord | AdvanceRecord, row: BatchRow) -> None:
+        await asyncio.to_thread(
+            self._store.note_landed, event.record, event.content, event.l1_block, event.tx_hash
+        )
         self._finality.reach(self._finality.posted, event.record + 1)
         self._finality.reach(self._finality.safe, event.record + 1)
         for count in [each for each in self._hashes if each < row.direct_to]:

@@ -25,7 +25,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 REGISTRY = CollectorRegistry(auto_describe=True)
 
 _FAST_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
-PHASES = ("starting", "replay", "l1_sync", "live", "draining", "failed")
+PHASES = ("starting", "replay", "l1_sync", "resequencing", "live", "draining", "failed")
 
 
 def _counter(name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:

@@ -92,6 +92,7 @@ class Ordering:
         self._time_ms = last_time_ms
         self._direct_to = direct_to
         self._directs: deque[Direct] = deque()
+        self._directs_end: int | None = None
         self._block_opened_ms: int | None = None
         self._batch_opened_ms: int | None = None
 
@@ -120,6 +121,14 @@ class Ordering:
         assert len(self._directs) < MAX_DIRECTS
         self._directs.append(direct)
 
+    def replace_direct(self, direct: Direct) -> None:
+        """L1 has another input in this place, which no block has taken yet."""
+        self._directs[direct.index - self._direct_to] = direct
+
+    def limit_directs(self, end: int | None) -> None:
+        """Take direct inputs before `end` only; None = all there are."""
+        self._directs_end = end
+
     def place(self, inputs: list[Placed]) -> Work:
         """Place inputs in order of arrival."""
         assert 0 < len(inputs)
@@ -144,7 +153,7 @@ class Ordering:
             self._batch_opened_ms is not None and now_ms >= self._batch_opened_ms + self._batch_ms
         )
         work = Work()
-        if self._directs and block_over:
+        if self._directs_ready and block_over:
             self._open(work, now_ms)
             if batch_over:
                 self._seal(work)
@@ -171,15 +180,21 @@ class Ordering:
         due = []
         if self._block_opened_ms is not None:
             due.append(self._block_opened_ms + self._block_ms)
-        elif self._directs:
+        elif self._directs_ready:
             due.append(now_ms)
         if self._batch_opened_ms is not None:
             due.append(self._batch_opened_ms + self._batch_ms)
         return max(0, min(due) - now_ms) if due else None
 
+    @property
+    def _directs_ready(self) -> int:
+        if self._directs_end is None:
+            return len(self._directs)
+        return max(0, min(len(self._directs), self._directs_end - self._direct_to))
+
     def _open(self, work: Work, now_ms: int) -> None:
         self._time_ms = max(self._time_ms, now_ms)
-        count = min(len(self._directs), self._directs_per_block)
+        count = min(self._directs_ready, self._directs_per_block)
         directs = [self._directs.popleft().packed for _ in range(count)]
         self._direct_to += count
         work.entry.opening = Opening(self._time_ms, self._direct_to, directs)

@@ -64,6 +64,10 @@ class EntryPipeline:
         self._queue.put_nowait(work)
         metrics.CORE_QUEUE.set(self._queue.qsize())
 
+    def close(self) -> None:
+        """Wait for the worker thread: after this nothing here uses the store."""
+        self._thread.shutdown(cancel_futures=True)
+
     async def stop(self) -> None:
         """End `run` once everything queued has run."""
         await self._queue.put(None)

@@ -54,6 +54,11 @@ class Queries:
         self.finality = finality
         self._closing: list[asyncio.Future[None]] = []
 
+    def attach(self, engine: Engine, chain: Chain, finality: Finality) -> None:
+        """Go on with these: the node began anew from an earlier record."""
+        self.engine, self.chain, self.finality = engine, chain, finality
+        self.step_done()
+
     # --- accounts and markets ---
 
     def nonce(self, address: bytes) -> int:
@@ -92,8 +97,8 @@ class Queries:
         return self.store.last_batch()
 
     def find(self, digest: bytes) -> Located | None:
-        """An input that has run."""
-        return self.chain.find(digest)
+        """An input that has run, or that L1 took back for good."""
+        return self.chain.find(digest) or self.chain.replaced(digest)
 
     def decoded(self, located: Located) -> Receipt:
         """Its receipt, decoded."""

@@ -24,7 +24,7 @@ from bridge.poster import PendingBatch
 from sequencer import logs, metrics
 from sequencer.chain import Chain
 from sequencer.clock import Clock
-from sequencer.execution import Sealed
+from sequencer.execution import AdoptedBatch, Sealed
 from sequencer.finality import Finality
 from state._native import Engine, keccak256
 from state.rows import BatchRow
@@ -86,7 +86,10 @@ class Sealing:
         """Commit one batch here and now (replay, and the worker thread)."""
         started = time.perf_counter()
         batch = sealed.batch
-        root, header = self._engine.commit(batch)
+        if isinstance(batch, AdoptedBatch):
+            root, header = batch.outcome.root, batch.outcome.header
+        else:
+            root, header = self._engine.commit(batch)
         content = keccak256(self._content + batch.record_leaf)
         row = BatchRow(
             record=batch.record,
@@ -106,6 +109,7 @@ class Sealing:
             content=content,
             root=root,
             header=header,
+            direct_hash=sealed.direct_hash,
         )
         # Receipts first: if only they get to the disk, replay writes the same ones again.
         self._store.put_receipts(sealed.rows.receipts)
@@ -151,6 +155,10 @@ class Sealing:
         finally:
             self._thread.shutdown(wait=False)
 
+    def close(self) -> None:
+        """Wait for the worker thread: after this nothing here uses the store."""
+        self._thread.shutdown(cancel_futures=True)
+
     async def stop(self) -> None:
         """End `run` once every batch is committed."""
         await self._queue.put(None)
@@ -170,8 +178,8 @@ class Sealing:
         data = self._store.batch_data(record)
         assert row is not None and data is not None
         before = self._store.batch(record - 1) if record else None
-        expected = ZERO
-        if row.direct_to:
+        expected = row.direct_hash or ZERO
+        if row.direct_to and not row.direct_hash:
             while (found := self._running_hash(row.direct_to)) is None:
                 await asyncio.sleep(0.1)  # L1 has not been read so far yet; it is retried there
             expected = found

@@ -19,6 +19,7 @@ import uvloop
 
 from sequencer import logs, metrics
 from sequencer.app import Node, write_ports
+from sequencer.clock import Clock
 from sequencer.config import NodeConfig
 from sequencer.queries import Queries
 from sequencer.rpc.context import Context
@@ -34,9 +35,9 @@ log = logs.get("service")
 class Service:
     """A node and what serves it."""
 
-    def __init__(self, config: NodeConfig) -> None:
+    def __init__(self, config: NodeConfig, clock: Clock | None = None) -> None:
         self.config = config
-        self.node = Node(config)
+        self.node = Node(config, clock)
         node = self.node
         self._reads = ThreadPoolExecutor(2, "reads")
         self.queries = Queries(node.engine, node.store, node.chain, node.finality)
@@ -47,7 +48,7 @@ class Service:
             signer=node.signer.address,
             phase=lambda: node.phase,
             l1_block=lambda: node.feed.l1_block,
-            lag=node.sealing.lag,
+            lag=node.lag,
             now_ms=node.clock.now_ms,
             in_thread=lambda look: asyncio.get_running_loop().run_in_executor(self._reads, look),
         )
@@ -58,6 +59,7 @@ class Service:
 
     async def start(self) -> None:
         """Listen, then start the node."""
+        self.node.on_renewed(self._renew)
         self.node.on_head(self.queries.step_done)
         self.node.on_head(self.streams.step_done)
         await self.server.start()
@@ -69,12 +71,20 @@ class Service:
         )
 
     async def stop(self) -> None:
-        """Drain and close."""
-        await self.node.stop()
+        """Drain, answer what was asked, then close what the answers came from."""
+        await self.node.drain()
         if self._streaming is not None:
             self._streaming.cancel()
         await self.server.stop()
-        self._reads.shutdown(wait=False)
+        await asyncio.to_thread(self._reads.shutdown)
+        await self.node.close()
+
+    def _renew(self) -> None:
+        """Read from, and write to, what the node has now."""
+        node = self.node
+        self.queries.attach(node.engine, node.chain, node.finality)
+        self.dispatcher.attach(node.admission)
+        self.streams.rewound()
 
 
 async def serve(config: NodeConfig) -> int:

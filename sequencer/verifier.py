@@ -56,8 +56,8 @@ class NativeVerifier:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._check, items)
 
     def close(self) -> None:
-        """Stop the thread."""
-        self._thread.shutdown(wait=False)
+        """Stop the thread, and wait for it."""
+        self._thread.shutdown(cancel_futures=True)
 
     def recover(self, items: list[Item]) -> list[VerifiedTx | VerifiedReport | Refusal | None]:
         """Check signatures only; None = too long to be an input."""

@@ -356,3 +356,13 @@ class DirectUnsupportedError(
     DirectError, number=302, hint="Use a kind that docs/formats.md §3 offers."
 ):
     """Direct input of a kind not yet offered."""
+
+
+class NodeError(ProtocolError):
+    """What a node says by itself: the transition knows nothing of it."""
+
+
+class ReorgedError(
+    NodeError, number=400, hint="Look at the account's nonce, sign again, and send it again."
+):
+    """L1 could not take its batch, and it was not valid when it was sequenced anew."""

@@ -17,6 +17,10 @@ class StoreError(Exception):
     """The store cannot be used as it is."""
 
 
+class StoreClosedError(StoreError):
+    """The store was closed before this call."""
+
+
 class StoreLockedError(StoreError):
     """Another process has the store open for writing."""
 

@@ -32,6 +32,8 @@ class BatchRow(msgspec.Struct, frozen=True, array_like=True):
     header: bytes
     l1_block: int = 0
     l1_tx: bytes = b""
+    direct_hash: bytes = b""
+    """Running hash of the direct inputs that were executed up to `direct_to`."""
 
 
 class BlockRow(msgspec.Struct, frozen=True, array_like=True):

@@ -23,11 +23,13 @@ from typing import IO, Final, NamedTuple, Self, TypeAlias, TypeVar
 import lmdb
 import msgspec
 
+from state import undo
 from state._native import Engine, header_root
 from state.folder import (
     StateDamagedError,
     StateRootMismatchError,
     StoreChainError,
+    StoreClosedError,
     StoreError,
     StoreFullError,
     StoreLockedError,
@@ -37,6 +39,7 @@ from state.folder import (
     take_lock,
 )
 from state.rows import BatchRow, BlockRow, GroupRow
+from state.undo import UndoMissingError
 
 __all__ = [
     "Head",
@@ -45,10 +48,12 @@ __all__ = [
     "StateRootMismatchError",
     "Store",
     "StoreChainError",
+    "StoreClosedError",
     "StoreError",
     "StoreFullError",
     "StoreLockedError",
     "StoreVersionError",
+    "UndoMissingError",
 ]
 
 SCHEMA_VERSION: Final = 1
@@ -73,6 +78,8 @@ TABLES: Final = (
     "tx_index",
     "groups",
     "journal_index",
+    "undo",
+    "reorged",
     "meta",
 )
 
@@ -123,6 +130,7 @@ class Store:
         self._writer = threading.Lock()
         self._readers = 0
         self._idle = threading.Condition()
+        self._closed = False
         create = lock is not None
         self._db = {name: env.open_db(name.encode(), create=create) for name in TABLES}
 
@@ -170,8 +178,12 @@ class Store:
         return store
 
     def close(self) -> None:
-        """Close it; every later call fails."""
+        """Close it once nobody reads or writes; every later call raises `StoreClosedError`."""
         with self._writer:
+            with self._idle:
+                # LMDB must not be closed under a transaction, wherever that runs.
+                self._closed = True
+                self._idle.wait_for(lambda: self._readers == 0)
             self._env.close()
             release(self._lock)
             self._lock = None
@@ -208,6 +220,8 @@ class Store:
         gone = [key for key, words in records if not words]
 
         def write(txn: Transaction) -> None:
+            if batch is not None:
+                undo.remember(txn, self._db, batch.record, (key for key, _ in records))
             with txn.cursor(db=self._db["leaves"]) as cursor:
                 cursor.putmulti(kept)
             for key in gone:
@@ -224,6 +238,27 @@ class Store:
             self._write_blocks(txn, blocks)
 
         self._write(write)
+
+    def roll_back(
+        self, record: int, position: int, genesis: tuple[bytes, bytes], **notes: bytes
+    ) -> None:
+        """
+        Take back all batches from `record` on, in one transaction; the journal goes on at
+        `position`. `genesis` is the header and root without batches; `notes` go to `meta`.
+
+        Raises `UndoMissingError` if one is too old.
+        """
+
+        def write(txn: Transaction) -> None:
+            undo.roll_back(txn, self._db, record, position, genesis)
+            for name, value in notes.items():
+                txn.put(b"x/" + name.encode(), value, db=self._db["meta"])
+
+        self._write(write)
+
+    def can_roll_back(self, record: int) -> bool:
+        """Tell whether batches from `record` on can still be taken back."""
+        return self._get("undo", _U64.pack(record)) is not None
 
     def head(self) -> Head | None:
         """Return where the newest stored state stands; None in a new store."""
@@ -296,13 +331,33 @@ class Store:
         key, value = _U64.pack(row.record), _ENCODER.encode(row)
         self._write(lambda txn: txn.put(key, value, db=self._db["batches"]))
 
+    def note_landed(self, record: int, content: bytes, l1_block: int, l1_tx: bytes) -> None:
+        """Remember where the batch with this content landed on L1."""
+        row = self.batch(record)
+        if row is None or row.content != content or (row.l1_block, row.l1_tx) == (l1_block, l1_tx):
+            return
+        landed = msgspec.structs.replace(row, l1_block=l1_block, l1_tx=l1_tx)
+        key, value = _U64.pack(record), _ENCODER.encode(row)
+
+        def write(txn: Transaction) -> None:
+            # It may have been taken back between the two.
+            if txn.get(key, db=self._db["batches"]) == value:
+                txn.put(key, _ENCODER.encode(landed), db=self._db["batches"])
+
+        self._write(write)
+
     def batch_data(self, record: int) -> bytes | None:
         """Return the encoded batch while it is kept."""
         return self._get("batch_data", _U64.pack(record))
 
     def drop_batch_data(self, before: int) -> int:
         """Forget the data of all batches before `before`, safe on L1; return how many."""
-        return self._write(lambda txn: self._drop_below(txn, "batch_data", before))
+
+        def write(txn: Transaction) -> int:
+            self._drop_below(txn, "undo", before)
+            return self._drop_below(txn, "batch_data", before)
+
+        return self._write(write)
 
     def put_blocks(self, rows: Sequence[BlockRow]) -> None:
         """Write block rows."""
@@ -363,6 +418,14 @@ class Store:
         """Return the sequence number of the input with this hash."""
         key = self._get("tx_index", digest)
         return None if key is None else int(_U64.unpack(key)[0])
+
+    def put_reorged(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
+        """Write receipts (hash, receipt) of inputs that were taken back and do not run again."""
+        self._write(lambda txn: [txn.put(*row, db=self._db["reorged"]) for row in rows])
+
+    def reorged(self, digest: bytes) -> bytes | None:
+        """Return the receipt of an input that was taken back and did not run again."""
+        return self._get("reorged", digest)
 
     def put_groups(self, rows: Sequence[GroupRow]) -> None:
         """Write commit groups."""
@@ -442,6 +505,8 @@ class Store:
     def _read(self) -> Iterator[Transaction]:
         """Run a read transaction; the map is not resized meanwhile."""
         with self._idle:
+            if self._closed:
+                raise StoreClosedError(f"the store in {self.path} is closed")
             self._readers += 1
         try:
             with self._env.begin() as txn:
@@ -454,6 +519,8 @@ class Store:
     def _write(self, write: Callable[[Transaction], type_of_result]) -> type_of_result:
         """Run `write` in one transaction, again with a larger map if the map is full."""
         with self._writer:
+            if self._closed:
+                raise StoreClosedError(f"the store in {self.path} is closed")
             while True:
                 try:
                     with self._env.begin(write=True) as txn:

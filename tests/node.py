@@ -8,7 +8,6 @@ Out:   `running_node`, a service that is live, and a client of it.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pydantic import SecretStr
 
 from bridge.deployment import Deployment
 from bridge.l1.devnet.accounts import account
+from sequencer.clock import Clock, SystemClock
 from sequencer.config import NodeConfig
 from sequencer.sdk.client import Call, Client
 from sequencer.service import Service
@@ -37,6 +37,7 @@ class RunningNode:
     service: Service
     deployment: Deployment
     client: Client
+    clock: Clock
 
     @property
     def url(self) -> str:
@@ -48,7 +49,7 @@ class RunningNode:
 
     async def report(self, price_e9: int = PRICE_E9) -> None:
         """All reporters say the price is this; waits until it counts."""
-        time_ms = int(time.time() * 1_000) - 50
+        time_ms = self.clock.now_ms() - 50
         calls: list[Call] = []
         for number, reporter in enumerate(REPORTERS):
             plain = Report(0, price_e9, time_ms + number)
@@ -107,10 +108,15 @@ def config_for(folder: Path, l1: TestL1, deployment: Deployment, **changes: Any)
 
 @asynccontextmanager
 async def running_node(
-    folder: Path, l1: TestL1, deployment: Deployment, **changes: Any
+    folder: Path,
+    l1: TestL1,
+    deployment: Deployment,
+    clock: Clock | None = None,
+    **changes: Any,
 ) -> AsyncIterator[RunningNode]:
     """Start a node, wait until it is live, and drain it at the end."""
-    service = Service(config_for(folder, l1, deployment, **changes))
+    clock = clock or SystemClock()
+    service = Service(config_for(folder, l1, deployment, **changes), clock)
     await service.start()
     try:
         async with asyncio.timeout(20):
@@ -118,6 +124,6 @@ async def running_node(
                 assert service.node.failure is None, service.node.failure
                 await asyncio.sleep(0.01)
         async with Client(f"ws://127.0.0.1:{service.server.rpc_port}/ws") as client:
-            yield RunningNode(service, deployment, client)
+            yield RunningNode(service, deployment, client, clock)
     finally:
         await service.stop()

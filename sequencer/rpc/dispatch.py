@@ -65,6 +65,10 @@ class Dispatcher:
         self._admission = admission
         self._reads = reads
 
+    def attach(self, admission: Admission) -> None:
+        """Give writes to this one from now on."""
+        self._admission = admission
+
     async def answer(self, request: Request, transport: str) -> list[bytes]:
         """Answer all calls, in order."""
         calls = request.calls

@@ -109,7 +109,7 @@ def get_receipt(context: Context, params: Params) -> Any:
         ],
         "finality": queries.finality.stage_of(located.block.record),
         "receipt": hexed(located.receipt),
-        "promise": _promise(context, decoded.seq),
+        "promise": None if located.block.number == 0 else _promise(context, decoded.seq),
     }
 
 

@@ -92,6 +92,10 @@ class Streams:
         """A socket has closed."""
         self._subscribers.discard(subscriber)
 
+    def rewound(self) -> None:
+        """The node began anew from an earlier record: blocks after it come again."""
+        self._next = min(self._next, self._queries.chain.head.number + 1)
+
     def step_done(self) -> None:
         """Blocks may have been closed."""
         if self._queries.chain.head.number >= self._next:

@@ -41,13 +41,19 @@ def test_the_table_of_the_rpc_has_no_row_of_an_unknown_reason() -> None:
     assert not rpc_errors._ROWS.keys() - {reason.slug for reason in protocol.all_errors()}
 
 
-def test_every_reason_is_given_by_the_transition() -> None:
+def test_every_reason_is_given_by_the_transition_or_the_node() -> None:
     sources = [
         text(path)
         for path in files(".rs", under="state/stf/src/")
         if not path.endswith("/error.rs")
     ]
     used = set(re.findall(r"\bReject::(\w+)", "".join(sources)))
+    node = "".join(text(path) for path in files(".py", under="sequencer/"))
+    used |= {
+        each.__name__.removesuffix("Error")
+        for each in _concrete(protocol.NodeError)
+        if each.__name__ in node
+    }
     names = {reason.__name__.removesuffix("Error") for reason in protocol.all_errors()}
     assert names == used
 
