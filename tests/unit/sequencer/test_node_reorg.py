@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 from bridge.deployment import Deployment
 from bridge.l1 import contracts
 from bridge.l1.devnet.accounts import account
 from bridge.validator import Validator
-from sequencer.sdk.client import RpcError
+from sequencer.processes import Children
+from sequencer.sdk.client import Client, RpcError
 from state.tx import Place, sign_transaction
-from tests.l1 import STRANGER, USER, TestL1, deployed, deposit, running_l1
-from tests.node import PRICE_E9, RunningNode, running_node
+from tests.l1 import POSTER, STRANGER, USER, TestL1, deployed, deposit, running_l1
+from tests.node import PRICE_E9, SEQUENCER, RunningNode, running_node
 
 E9 = 10**9
 OTHER = account(8)
@@ -248,4 +251,85 @@ async def test_what_was_acknowledged_outlives_more_than_max_lag_of_downtime(
         assert await nonce(node) == 4
         await node.fresh_price()
         await order(node, 4)
+        await check_validator(node, l1)
+
+
+COUNT = 12
+SLOW_NODE = """
+import asyncio
+from sequencer import cli, displacement, resequencing
+
+# A real node, so slow in bringing back that it can be killed in the middle of it.
+displacement.ENTRY_INPUTS = 2
+quick = resequencing.Resequencing._bring_back
+
+async def slow(self, part):
+    await asyncio.sleep(0.25)
+    return await quick(self, part)
+
+resequencing.Resequencing._bring_back = slow
+cli.main()
+"""
+
+
+async def kill_while_resequencing(
+    folder: Path, l1: TestL1, base_seq: int, children: Children
+) -> int:
+    """Start a node process, and kill -9 it when some inputs are back; how many those were."""
+    for role, owner in (("poster", POSTER), ("sequencer", SEQUENCER)):
+        (folder / f"{role}.key").write_text(owner.key.hex())
+    ports_file = folder / "ports.json"
+    ports_file.unlink(missing_ok=True)
+    child = await children.start(
+        "node",
+        [
+            *(sys.executable, "-c", SLOW_NODE, "node", "--data-dir", str(folder / "node")),
+            *("--l1-url", l1.url, "--deployment", str(folder / "deployment.json")),
+            *("--poster-key-file", str(folder / "poster.key")),
+            *("--sequencer-key-file", str(folder / "sequencer.key")),
+            *("--rpc-port", "0", "--metrics-port", "0", "--ports-file", str(ports_file)),
+            *("--set", "batch_ms=200", "--set", "block_ms=20", "--set", "journal_segment_mib=1"),
+        ],
+    )
+    ports = msgspec.json.decode(await child.ready(ports_file), type=dict[str, int])
+    async with Client(f"ws://127.0.0.1:{ports['rpc']}/ws") as client, asyncio.timeout(20):
+        while True:
+            sync = await client.call("rollup_syncStatus")
+            assert sync["phase"] != "live"
+            if sync["phase"] == "resequencing" and base_seq < sync["next_seq"] < base_seq + COUNT:
+                break
+            await asyncio.sleep(0.02)
+    child.process.kill()
+    await child.process.wait()
+    return int(sync["next_seq"]) - base_seq
+
+
+async def test_a_node_that_is_killed_while_it_sequences_anew_loses_nothing(
+    tmp_path: Path, l1: TestL1, deployment: Deployment, clock: L1Clock
+) -> None:
+    async with running_node(tmp_path, l1, deployment, clock, shutdown_s=0.5) as node:
+        await node.fund(l1, USER, 10_000)
+        await node.fresh_price()
+        base = (await settled(node, l1))["next_seq"]
+        await l1.hold()
+        old = [await order(node, number) for number in range(COUNT)]
+    await long_after(l1, clock)
+    await l1.release()
+    await l1.mine()
+
+    children = Children(tmp_path / "logs")
+    try:
+        back = [await kill_while_resequencing(tmp_path, l1, base, children) for _ in range(2)]
+    finally:
+        await children.stop()
+    assert all(0 < each < COUNT for each in back), back
+
+    async with running_node(tmp_path, l1, deployment, clock) as node:
+        assert await nonce(node) == COUNT
+        after = [await receipt(node, digest) for digest in old]
+        assert [each["reason"] for each in after] == [None] * COUNT
+        assert len({each["seq"] for each in after}) == COUNT
+        assert [each["seq"] for each in after] == sorted(each["seq"] for each in after)
+        await node.fresh_price()
+        await order(node, COUNT)
         await check_validator(node, l1)
