@@ -1,7 +1,8 @@
 //! The heap: upwards, never given back, with an end.
 //!
-//! Holds: a chunk's work is bounded, so what it allocates is; past the end the program fails like any other
-//! that breaks a rule of the machine. The newest block grows in place, which is what vectors do.
+//! Holds: a chunk's work is bounded, so what it allocates is; past the end the program fails like
+//! any other that breaks a rule of the machine. The newest block grows in place, which is what
+//! vectors do.
 #![allow(unsafe_code)]
 
 use core::alloc::{GlobalAlloc, Layout};

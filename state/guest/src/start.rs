@@ -1,6 +1,7 @@
 //! The first instructions: a stack, then the program.
 //!
-//! Holds: the linker keeps `.text.start` and puts it first; registers and zeroed data are as the machine starts.
+//! Holds: the linker keeps `.text.start` and puts it first; registers and zeroed data are as the
+//! machine starts.
 #![allow(unsafe_code)]
 
 use core::arch::global_asm;

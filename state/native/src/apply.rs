@@ -1,8 +1,9 @@
 //! Records from L1 in order: what validators and replay do.
 //!
-//! In: a record's meta word, data and direct inputs; the state tree. Out: roots, receipts, the epoch's chunk roots.
-//! Holds: signatures are recovered in parallel before the ordered run; the weight of a chunk runs on over records
-//! of one epoch. Not here: where records come from (`bridge`).
+//! In: a record's meta word, data and direct inputs; the state tree. Out: roots, receipts, the
+//! epoch's chunk roots.
+//! Holds: signatures are recovered in parallel before the ordered run; the weight of a chunk runs
+//! on over records of one epoch. Not here: where records come from (`bridge`).
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,9 @@
 //! What the chunk loop reads: the batch that is being built, or one that landed on L1.
 //!
-//! In: blocks as the sequencer opens and fills them; or data of a record. Out: `stf::platform::Inputs`.
-//! Holds: both show the loop the same records, blocks and direct inputs; the open batch ends where the next
-//! input is not known yet (`Segment::NotYet`), a landed one never does.
+//! In: blocks as the sequencer opens and fills them; or data of a record. Out:
+//! `stf::platform::Inputs`.
+//! Holds: both show the loop the same records, blocks and direct inputs; the open batch ends where
+//! the next input is not known yet (`Segment::NotYet`), a landed one never does.
 //! Not here: the loop (`stf::machine`), signatures (`recovery`).
 
 use stf::codec;

@@ -1,13 +1,15 @@
 //! How many bytes inputs may take in a batch, known before the batch is encoded.
 //!
 //! In: inputs as they are appended. Out: an upper bound of the encoded size of the open block.
-//! Holds: never less than what `stf::codec` writes. Differences of prices and of client ids are at most as
-//! long as the longest value of the block, because |a - b| ≤ max(a, b); powers of ten only shorten them.
+//! Holds: never less than what `stf::codec` writes. Differences of prices and of client ids are at
+//! most as long as the longest value of the block, because |a - b| ≤ max(a, b); powers of ten only
+//! shorten them.
 //! Not here: the limits (`core`), the encoding (`stf::codec`).
 
 use stf::types::{Envelope, Form, Operation, Report};
 
-/// Bytes of a block before its inputs: time, `direct_to`, number of inputs, and its size in the directory.
+/// Bytes of a block before its inputs: time, `direct_to`, number of inputs, and its size in the
+/// directory.
 pub(crate) const BLOCK_BYTES: u64 = 10 + 10 + 2 + 3;
 /// Form byte and signature.
 const INPUT_BYTES: u64 = 1 + 64;

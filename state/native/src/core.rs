@@ -1,9 +1,10 @@
-//! The machine in memory and the two ways to drive it: block by block as the sequencer does, or record by
-//! record as everyone does who follows L1.
+//! The machine in memory and the two ways to drive it: block by block as the sequencer does, or
+//! record by record as everyone does who follows L1.
 //!
 //! In: verified inputs, direct inputs, records. Out: receipts, sealed batches, chunk roots.
-//! Holds: after `seal` the header equals that of `apply` on the batch's record; a refused call changes nothing;
-//! after a fault nothing more is done. Not here: Python, locks (`engine`), hashing of sealed batches (`engine`).
+//! Holds: after `seal` the header equals that of `apply` on the batch's record; a refused call
+//! changes nothing; after a fault nothing more is done. Not here: Python, locks (`engine`), hashing
+//! of sealed batches (`engine`).
 
 use std::collections::HashMap;
 use std::sync::Arc;

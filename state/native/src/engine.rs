@@ -1,8 +1,9 @@
 //! `Engine`: the transition as a Python object.
 //!
 //! In: Python calls from any thread. Out: values of `values`, dictionaries of `dicts`.
-//! Holds: the GIL is never held while a lock is waited for or work is done; execution and the hashing of sealed
-//! batches have a lock each, so that they run side by side; a panic or a fault stops the engine for good.
+//! Holds: the GIL is never held while a lock is waited for or work is done; execution and the
+//! hashing of sealed batches have a lock each, so that they run side by side; a panic or a fault
+//! stops the engine for good.
 //! Not here: what the calls do (`core`, `apply`, `views`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

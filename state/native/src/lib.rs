@@ -2,7 +2,8 @@
 //!
 //! In: bytes and verified values from Python. Out: receipts, batches, roots, views.
 //! Holds: no panic crosses; the GIL is released while work is done.
-//! Not here: the transition (`stf`), disk (`state.store`). The stub `state/_native.pyi` is the manual.
+//! Not here: the transition (`stf`), disk (`state.store`). The stub `state/_native.pyi` is the
+//! manual.
 
 mod admission;
 mod apply;

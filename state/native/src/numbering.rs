@@ -53,7 +53,8 @@ impl Numbering {
     pub(crate) fn end(&mut self, count: u64) {
         self.spans.clear();
         self.ended += count;
-        // What no block holds (an `advance` drains it) counts anew, so that a restart numbers it alike.
+        // What no block holds (an `advance` drains it) counts anew, so that a restart numbers it
+        // alike.
         (self.block, self.index) = (self.ended, 0);
     }
 

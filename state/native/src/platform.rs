@@ -1,7 +1,8 @@
 //! The platform of native code: keccak256 in software, signatures by libsecp256k1.
 //!
 //! In: digests and EIP-2098 signatures. Out: addresses.
-//! Holds: a signature with high s recovers to nobody, as in the guest; no state, so threads share nothing.
+//! Holds: a signature with high s recovers to nobody, as in the guest; no state, so threads share
+//! nothing.
 //! Not here: which digest an input has (`stf::envelope`, `stf::eip712`), threads (`recovery`).
 
 use secp256k1::Message;

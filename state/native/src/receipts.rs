@@ -1,8 +1,10 @@
 //! Receipts: what the transition tells about each input, in the bytes of docs/formats.md §7.
 //!
-//! In: calls of the transition (`Sink`), then who each input was (`Identity`). Out: one receipt per input.
-//! Holds: the sink only collects, in flat lists; addresses are looked up once the run is over, because the
-//! run holds the store. Not here: the order of inputs (`core`), Ethereum logs (`state.receipt`).
+//! In: calls of the transition (`Sink`), then who each input was (`Identity`). Out: one receipt per
+//! input.
+//! Holds: the sink only collects, in flat lists; addresses are looked up once the run is over,
+//! because the run holds the store. Not here: the order of inputs (`core`), Ethereum logs
+//! (`state.receipt`).
 
 use stf::events::{Event, OrderEvent};
 use stf::platform::Sink;

@@ -1,7 +1,8 @@
 //! Signatures, many at a time: the one costly and stateless part of an input, spread over threads.
 //!
 //! In: raw transactions, reports, decoded blocks. Out: who signed each, and its hash.
-//! Holds: results in the order of the inputs; threads live for one call and share nothing but the inputs.
+//! Holds: results in the order of the inputs; threads live for one call and share nothing but the
+//! inputs.
 //! Not here: nonces and accounts, which need the state (`core`).
 
 use std::panic::resume_unwind;

@@ -1,7 +1,8 @@
 //! What a run told, as receipts and withdrawal leaves.
 //!
 //! In: the collector of the machine, and who its inputs were. Out: `Done`.
-//! Holds: a withdrawal names the vault of its moment, even where governance changes it within one run.
+//! Holds: a withdrawal names the vault of its moment, even where governance changes it within one
+//! run.
 //! Not here: bytes of a receipt (`receipts`), numbers (`numbering`).
 
 use stf::error::Fault;

@@ -1,7 +1,8 @@
 //! What crosses into Python as values: verified inputs, refusals, receipts, sealed batches.
 //!
 //! In: results of `recovery`, `core`, `apply`. Out: frozen Python objects that hold them.
-//! Holds: bytes are made where they are asked for. Not here: what they mean (the stub file says it).
+//! Holds: bytes are made where they are asked for. Not here: what they mean (the stub file says
+//! it).
 
 use std::sync::Arc;
 

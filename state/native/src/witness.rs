@@ -1,7 +1,7 @@
 //! What one chunk reads, for whoever runs the guest: tests against the VM, and disputes.
 //!
-//! In: the state before the chunk as rows, its header, the epoch's records and direct inputs. Out: the chunk root
-//! after it, its context, and the preimages that were asked for on the way.
+//! In: the state before the chunk as rows, its header, the epoch's records and direct inputs. Out:
+//! the chunk root after it, its context, and the preimages that were asked for on the way.
 //! Holds: the root comes from the function that the guest runs (`stf::chunk`).
 //! Not here: running the guest.
 
@@ -71,8 +71,8 @@ type PyPreimages<'py> = Vec<(u8, Bound<'py, PyBytes>, Bound<'py, PyBytes>)>;
 /// Root, weight, context, preimages.
 type PyRecorded<'py> = (Bound<'py, PyBytes>, u64, Bound<'py, PyBytes>, PyPreimages<'py>);
 
-/// Runs the chunk that starts at `header` and hands out what it read. Records and direct inputs: all of the
-/// chain, from the first one on.
+/// Runs the chunk that starts at `header` and hands out what it read. Records and direct inputs:
+/// all of the chain, from the first one on.
 #[pyfunction]
 #[pyo3(signature = (rows, header, records, directs, chain_id, inbox))]
 pub(crate) fn record_chunk(

@@ -1,7 +1,8 @@
 //! The Solidity ABI of the seven functions that change something (docs/formats.md §5).
 //!
 //! In: calldata. Out: subaccount and operations; and back.
-//! Holds: canonical only: `encode(decode(calldata)) == calldata`; every other form has its own refusal.
+//! Holds: canonical only: `encode(decode(calldata)) == calldata`; every other form has its own
+//! refusal.
 //! Not here: the views (node), the rows inside `batch` (`operations`).
 
 use crate::error::Reject;

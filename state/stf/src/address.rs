@@ -1,7 +1,8 @@
 //! Which account an address has: a crit-bit tree whose nodes are records.
 //!
 //! In: addresses. Out: account indices, 0 for none.
-//! Holds: at most 160 nodes on a way, so at most 160 steps; a node's index is the account whose insertion made it.
+//! Holds: at most 160 nodes on a way, so at most 160 steps; a node's index is the account whose
+//! insertion made it.
 //! Not here: what an account holds (`ops`, `direct`).
 
 use crate::error::Fault;

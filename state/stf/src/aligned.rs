@@ -1,8 +1,8 @@
 //! Words at addresses that the guest's machine can hash without a copy.
 //!
 //! In: words. Out: the same words, aligned as its calls ask (docs/formats.md §10).
-//! Holds: the guest has no unaligned access, so a plain word is copied byte by byte there, and one of these by
-//! eight bytes: that is half of what a path costs.
+//! Holds: the guest has no unaligned access, so a plain word is copied byte by byte there, and one
+//! of these by eight bytes: that is half of what a path costs.
 //! Not here: the calls (`state/guest`).
 
 use crate::types::Word;

@@ -1,8 +1,9 @@
 //! A binary tree of fixed depth with all inner nodes in memory, in blocks of sixteen leaves.
 //!
 //! In: leaves by index. Out: the root, siblings. The trees of the state's kinds are of this.
-//! Holds: a block exists only while a leaf below it is not zero, so untouched space costs nothing; an update hashes
-//! every node on a touched path once. Sixteen, because a block of 256 would cost 16 KB for one lonely order.
+//! Holds: a block exists only while a leaf below it is not zero, so untouched space costs nothing;
+//! an update hashes every node on a touched path once. Sixteen, because a block of 256 would cost
+//! 16 KB for one lonely order.
 //! Not here: what a leaf is (`tree`).
 
 use alloc::boxed::Box;

@@ -1,7 +1,9 @@
 //! The order book: queues of orders per price, and bitmaps that find the best price in three reads.
 //!
-//! In: orders by reference (subaccount·256 + slot). Out: `Order`, `Level` and `Ticks` records, linked.
-//! Holds: price-time priority (trading.md 3.5); a tick's bit is set iff its level holds an order of that side.
+//! In: orders by reference (subaccount·256 + slot). Out: `Order`, `Level` and `Ticks` records,
+//! linked.
+//! Holds: price-time priority (trading.md 3.5); a tick's bit is set iff its level holds an order of
+//! that side.
 //! Not here: whose orders they are and what they reserve (`ops::resting`).
 
 use crate::error::{Fault, Reject, Stop};

@@ -49,7 +49,8 @@ pub fn run<W: Preimages + Copy>(
     run_observed(context, preimages, platform, |_, _| ())
 }
 
-/// The same, telling after each step its phase and weight: for measuring weights against the machine.
+/// The same, telling after each step its phase and weight: for measuring weights against the
+/// machine.
 ///
 /// # Errors
 /// As `run`.

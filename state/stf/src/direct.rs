@@ -1,4 +1,5 @@
-//! Direct inputs from L1: deposits, forced operations, reports, governance (docs/formats.md §3, §8).
+//! Direct inputs from L1: deposits, forced operations, reports, governance (docs/formats.md §3,
+//! §8).
 //!
 //! In: `Direct`, as the Inbox queued it. Out: the same edits and events as the operations of users.
 //! Holds: a deposit never fails: what names no valid place goes to `rejected_deposits_e9`.
@@ -143,7 +144,8 @@ fn deposit<S: Store, P: Platform, K: Sink>(
     Ok(())
 }
 
-/// The subaccount that a deposit is for, made if it is new; None if it names no valid one, or another token.
+/// The subaccount that a deposit is for, made if it is new; None if it names no valid one, or
+/// another token.
 fn find_place<S: Store>(
     store: &mut S,
     owner: &Address,

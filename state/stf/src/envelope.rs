@@ -1,7 +1,8 @@
 //! Envelopes as Ethereum transactions: from the bytes that a wallet signed, and back to them.
 //!
 //! In: a raw transaction (admission), or an `Envelope` from a segment (everyone else).
-//! Out: `Decoded`; the signed bytes rebuilt to the last bit, so that L1 data alone proves each signature.
+//! Out: `Decoded`; the signed bytes rebuilt to the last bit, so that L1 data alone proves each
+//! signature.
 //! Holds: `raw_transaction(decode_transaction(raw)) == raw`; one refusal by name per mistake.
 //! Not here: who the signer is and the nonce rule (`ops`), calldata (`abi`).
 

@@ -5,7 +5,8 @@
 
 macro_rules! rejects {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $slug:literal;)*) => {
-        /// Why an input or an operation was refused. The state is as if it had never come, but for the nonce rule.
+        /// Why an input or an operation was refused. The state is as if it had never come, but for
+        /// the nonce rule.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u16)]
         pub enum Reject { $($(#[$doc])* $name = $number,)* }

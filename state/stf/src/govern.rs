@@ -1,7 +1,9 @@
 //! Governance inputs: chain, asset, reporters, markets (docs/formats.md §8).
 //!
-//! In: the data of a direct input of kind 7; that the Timelock sent it the Inbox has checked. Out: parameters.
-//! Holds: nothing is accepted that would break what rests on it: steps of a market in use, the one asset.
+//! In: the data of a direct input of kind 7; that the Timelock sent it the Inbox has checked. Out:
+//! parameters.
+//! Holds: nothing is accepted that would break what rests on it: steps of a market in use, the one
+//! asset.
 //! Not here: notice periods (the Timelock).
 
 use crate::book::TICKS;
@@ -38,7 +40,8 @@ pub(crate) fn run<S: Store, P: Platform, K: Sink>(
 fn set_chain<S: Store, P, K>(env: &mut Env<'_, S, P, K>, data: &mut Data<'_>) -> Result<(), Stop> {
     let (tick_ms, max_age_ms) = (data.u64()?, data.u64()?);
     data.end()?;
-    // The tick's number is counted anew, so that the next tick is at the next multiple of the new length.
+    // The tick's number is counted anew, so that the next tick is at the next multiple of the new
+    // length.
     let tick = env.header.time_ms.checked_div(tick_ms).ok_or(Reject::GovernanceInvalid)?;
     let chain = env.store.write::<Chain>(0)?;
     (chain.tick_ms, chain.max_age_ms) = (tick_ms, max_age_ms);

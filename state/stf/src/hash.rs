@@ -1,7 +1,7 @@
 //! keccak256 in software, as Ethereum has it.
 //!
-//! In: bytes. Out: a word. `hash64` is what all state is hashed with; it is `const`, so that the roots of
-//! empty trees are constants.
+//! In: bytes. Out: a word. `hash64` is what all state is hashed with; it is `const`, so that the
+//! roots of empty trees are constants.
 //! Holds: no allocation, no panic, no branch on data but its length.
 //! Not here: trees (`incremental`, `tree`); the guest asks its machine instead of calling `hash64`.
 
@@ -41,8 +41,8 @@ const ROUNDS: [u64; 24] = [
     0x8000_0000_8000_8008,
 ];
 
-/// Lanes that `round` keeps complemented: that leaves eight of its 25 complements (no `andn` on RV64IM and
-/// plain x86-64; measured a tenth faster).
+/// Lanes that `round` keeps complemented: that leaves eight of its 25 complements (no `andn` on
+/// RV64IM and plain x86-64; measured a tenth faster).
 const COMPLEMENTED: [usize; 6] = [1, 2, 8, 12, 17, 20];
 
 const fn complement(state: &mut [u64; 25]) {

@@ -1,8 +1,8 @@
 //! The tree that only grows: L1 records, direct inputs, withdrawals (docs/formats.md §3).
 //!
 //! In: leaves in order. Out: the root after each. State: a frontier of 32 nodes and the count.
-//! Holds: the root equals that of `merkle::root` of depth 32 over all leaves; the frontier's nodes of heights
-//! whose bit of the count is 0 are left-overs and are never read.
+//! Holds: the root equals that of `merkle::root` of depth 32 over all leaves; the frontier's nodes
+//! of heights whose bit of the count is 0 are left-overs and are never read.
 //! Not here: proofs while growing: `merkle::proof` over all leaves.
 
 use crate::error::Fault;

@@ -1,7 +1,8 @@
 //! What must hold after every operation (trading.md §11), recomputed from the records.
 //!
 //! In: a store. Out: nothing, or the first rule that is broken and where.
-//! Holds: nothing is edited. It walks every account and book: for tests and for the node's checks, not for steps.
+//! Holds: nothing is edited. It walks every account and book: for tests and for the node's checks,
+//! not for steps.
 //! Not here: what mends a violation; nothing does, it is a fault.
 
 use alloc::collections::BTreeMap;

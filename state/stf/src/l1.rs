@@ -189,8 +189,8 @@ pub fn header_root(words: &[Word; HEADER_WORDS], platform: &mut impl Platform) -
     root
 }
 
-/// The commitment over the chunk roots of an epoch, the last one repeated to the end; None if there is
-/// none, or more than the tree has leaves.
+/// The commitment over the chunk roots of an epoch, the last one repeated to the end; None if there
+/// is none, or more than the tree has leaves.
 pub fn commitment_root(chunk_roots: &[Word], platform: &mut impl Platform) -> Option<Word> {
     if chunk_roots.len() as u64 > 1 << COMMITMENT_DEPTH {
         return None;

@@ -1,8 +1,10 @@
 //! The one state transition of Novation: natively for the node, on riscv64im for disputes.
 //!
-//! In: L1 records (batches, direct inputs) and the state before them. Out: the state after, events, roots.
-//! Holds: no floats, no panics on input, no unbounded collection, no third-party crate; a run is a function
-//! of its inputs. Not here: disk, threads, Python (`state/native`), system calls (`state/guest`).
+//! In: L1 records (batches, direct inputs) and the state before them. Out: the state after, events,
+//! roots.
+//! Holds: no floats, no panics on input, no unbounded collection, no third-party crate; a run is a
+//! function of its inputs. Not here: disk, threads, Python (`state/native`), system calls
+//! (`state/guest`).
 #![no_std]
 
 extern crate alloc;

@@ -102,7 +102,8 @@ pub(crate) fn health_after(
     })
 }
 
-/// The second clause of 5.4: the position shrinks without changing sign and the account is not worse for it.
+/// The second clause of 5.4: the position shrinks without changing sign and the account is not
+/// worse for it.
 pub(crate) fn only_reduces(
     (old, new): (&Position, &Position),
     before: &Health,
@@ -128,8 +129,8 @@ fn not_worse(before: &Health, after: &Health) -> bool {
 
 /// True if some open order may be priced worse than mark, so that `room` must look at each.
 ///
-/// A bid of ours is no higher than the market's best bid: if that is at mark or below, none of our bids is
-/// above mark and their distance is zero; likewise for asks.
+/// A bid of ours is no higher than the market's best bid: if that is at mark or below, none of our
+/// bids is above mark and their distance is zero; likewise for asks.
 pub(crate) fn needs_scan<S: Store>(store: &mut S, subaccount: u64) -> Result<bool, Fault> {
     let record = *store.read::<Subaccount>(subaccount)?;
     for slot in used_slots(&record) {
@@ -150,7 +151,8 @@ pub(crate) fn needs_scan<S: Store>(store: &mut S, subaccount: u64) -> Result<boo
     Ok(false)
 }
 
-/// Equity and initial margin of a subaccount, an order added if given; `scan` as `needs_scan` found.
+/// Equity and initial margin of a subaccount, an order added if given; `scan` as `needs_scan`
+/// found.
 pub(crate) fn room<S: Store>(
     store: &mut S,
     subaccount: u64,

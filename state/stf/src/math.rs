@@ -1,7 +1,8 @@
 //! Checked fixed-point arithmetic; every division says in its name which way it rounds.
 //!
 //! In: integers scaled by 1e9 (`_e9`) or 1e6 (`_ppm`). Out: integers, or `Reject::Overflow`.
-//! Holds: nothing wraps and nothing panics, whatever the inputs. Not here: what is charged (`margin`, `ops`).
+//! Holds: nothing wraps and nothing panics, whatever the inputs. Not here: what is charged
+//! (`margin`, `ops`).
 
 use crate::error::Reject;
 use crate::types::{E9, PPM};

@@ -1,7 +1,7 @@
 //! Binary trees of `H` over words that lie in memory, and the roots of empty ones.
 //!
-//! In: leaves, left to right. Out: a root, a proof. Used for words of a record, pages, headers, receipts,
-//! and by whoever serves proofs.
+//! In: leaves, left to right. Out: a root, a proof. Used for words of a record, pages, headers,
+//! receipts, and by whoever serves proofs.
 //! Holds: leaves that are missing on the right are zero words, whole missing subtrees `EMPTY`.
 //! Not here: trees that grow (`incremental`), the state (`tree`).
 
@@ -44,7 +44,8 @@ const fn empty_roots() -> [Word; MAX_DEPTH + 1] {
     roots
 }
 
-/// Root of the empty tree of this height; heights over `MAX_DEPTH` do not exist and give the zero word.
+/// Root of the empty tree of this height; heights over `MAX_DEPTH` do not exist and give the zero
+/// word.
 pub fn empty(height: u32) -> &'static Word {
     &empty_aligned(height).0
 }

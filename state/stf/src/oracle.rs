@@ -1,7 +1,9 @@
 //! Prices: reports of named reporters, their median, and the mark (trading.md 4.1, 4.3, 4.4).
 //!
-//! In: signed reports, and the time of a tick. Out: `ReportRecord`s; a market's index, mark and freshness.
-//! Holds: only reports younger than `max_age_ms` count, and only if more than two thirds of the reporters gave one.
+//! In: signed reports, and the time of a tick. Out: `ReportRecord`s; a market's index, mark and
+//! freshness.
+//! Holds: only reports younger than `max_age_ms` count, and only if more than two thirds of the
+//! reporters gave one.
 //! Not here: when ticks run (`machine`).
 
 use crate::book;
@@ -121,7 +123,8 @@ fn nth<'a>(prices: &(impl Iterator<Item = &'a u64> + Clone), place: usize) -> u6
     prices.clone().find(is_there).copied().unwrap_or(0)
 }
 
-/// Median of index, best bid and best ask, within index ± `mark_cap`; the index if a side is missing.
+/// Median of index, best bid and best ask, within index ± `mark_cap`; the index if a side is
+/// missing.
 fn mark(market: &Market, index_e9: u64, bid: Option<u32>, ask: Option<u32>) -> u64 {
     let (Some(bid), Some(ask)) = (bid, ask) else { return index_e9 };
     let price = |tick: u32| u64::from(tick).saturating_mul(market.tick_e9);

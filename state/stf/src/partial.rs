@@ -1,8 +1,8 @@
 //! The part of the state tree that a run touches, opened node by node.
 //!
 //! In: a state root, preimages. Out: leaves; the root after some of them changed.
-//! Holds: a node is opened at most once; nodes that were never opened keep their hash, so the new root is right
-//! without them.
+//! Holds: a node is opened at most once; nodes that were never opened keep their hash, so the new
+//! root is right without them.
 //! Not here: the whole tree in memory (`tree`), what a leaf is made of (`witness`).
 
 use alloc::vec::Vec;
@@ -135,7 +135,8 @@ impl PartialTree {
         Ok(self.nodes.first().ok_or(Fault::Corrupt)?.children.left.0)
     }
 
-    /// Hashes a child again if something below it has changed. Recursion: at most 41 deep, the way to a leaf.
+    /// Hashes a child again if something below it has changed. Recursion: at most 41 deep, the way
+    /// to a leaf.
     fn refresh(
         &mut self,
         at: usize,

@@ -25,7 +25,8 @@ pub trait Platform {
 
 /// What is known of a segment when the loop asks for it.
 pub enum Segment<'a> {
-    /// It decodes to this block; `size` is its length in bytes, `closed` is false while inputs may still be appended (sequencer).
+    /// It decodes to this block; `size` is its length in bytes, `closed` is false while inputs may
+    /// still be appended (sequencer).
     Block {
         /// The block.
         block: &'a Block,
@@ -44,7 +45,8 @@ pub enum Segment<'a> {
 
 /// What the chunk loop reads besides the state.
 pub trait Inputs {
-    /// The L1 record at `index`; None past the end of what is available (the epoch, or what landed so far).
+    /// The L1 record at `index`; None past the end of what is available (the epoch, or what landed
+    /// so far).
     fn record(&mut self, index: u64) -> Result<Option<RecordMeta>, Fault>;
     /// Segment `segment` of record `record`.
     fn segment(&mut self, record: u64, segment: u32) -> Result<Segment<'_>, Fault>;

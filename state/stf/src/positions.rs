@@ -1,4 +1,5 @@
-//! Position slots of a subaccount: found by market, taken at the first use, given back when nothing is left.
+//! Position slots of a subaccount: found by market, taken at the first use, given back when nothing
+//! is left.
 //!
 //! In: subaccount index and market. Out: `Position` records and the subaccount's slot table.
 //! Holds: a slot is in the table iff its record is not all zero; a market has at most one slot.
@@ -76,8 +77,9 @@ fn set_slot<S: Store>(store: &mut S, subaccount: u64, slot: u64, entry: u16) -> 
 
 /// What a fill leaves of a position, and the profit it realises (trading.md 5.7).
 ///
-/// Σ (balance - entry value) changes by exactly minus the signed value of the fill, whatever is rounded:
-/// the part of the entry value that is closed is rounded up, so profit is rounded down, and the residue stays.
+/// Σ (balance - entry value) changes by exactly minus the signed value of the fill, whatever is
+/// rounded: the part of the entry value that is closed is rounded up, so profit is rounded down,
+/// and the residue stays.
 pub(crate) fn fill(
     position: &Position,
     buy: bool,

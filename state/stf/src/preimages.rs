@@ -1,7 +1,8 @@
 //! Data by hash: all that the guest can read, and how natively recorded data answers the same.
 //!
 //! In: keys that the caller got from a root it trusts, never from a user. Out: what hashes to them.
-//! Holds: whoever implements this may fail, but not answer with anything else (docs/formats.md §10).
+//! Holds: whoever implements this may fail, but not answer with anything else (docs/formats.md
+//! §10).
 //! Not here: what is read so (`witness`, `witness_inputs`), the calls themselves (`state/guest`).
 
 use alloc::vec::Vec;

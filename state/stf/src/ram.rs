@@ -1,7 +1,7 @@
 //! The store of native code: every record decoded in memory.
 //!
-//! In: edits by the transition; records from disk. Out: references; the records changed since they were last
-//! asked for, encoded.
+//! In: edits by the transition; records from disk. Out: references; the records changed since they
+//! were last asked for, encoded.
 //! Holds: see `table`. Checkpoints are numbered over all kinds.
 //! Not here: disk, hashing.
 
@@ -94,7 +94,8 @@ macro_rules! ram_store {
             /// Puts in a record from disk: not dirty.
             ///
             /// # Errors
-            /// `Fault::IndexRange` for a place that does not exist, `Fault::Corrupt` for bytes of no record.
+            /// `Fault::IndexRange` for a place that does not exist, `Fault::Corrupt` for bytes of
+            /// no record.
             pub fn load(&mut self, kind: u16, index: u64, bytes: &[u8]) -> Result<(), Fault> {
                 match kind {
                     $(<$record>::KIND => self.$field.load(index, from_bytes(bytes)?),)*

@@ -1,6 +1,7 @@
 //! Preimages natively: everything that a run could ask for, and which of it was asked for.
 //!
-//! In: the state, records, direct inputs, a header. Out: answers; the witness of a run, for the guest.
+//! In: the state, records, direct inputs, a header. Out: answers; the witness of a run, for the
+//! guest.
 //! Holds: the witness of a deterministic run is all that any other run of the same chunk reads.
 //! Not here: the run itself (`chunk`).
 

@@ -1,8 +1,9 @@
 //! The state as the transition sees it: typed records by index.
 //!
-//! In: `Record` types of `records/`. Out: traits that `ram` (native) and `witness` (guest) implement.
-//! Holds: an absent record reads as `Default`; writing `Default` makes it absent again. Between `checkpoint`
-//! and `rollback` every edit is undone. Neither side knows of the other.
+//! In: `Record` types of `records/`. Out: traits that `ram` (native) and `witness` (guest)
+//! implement.
+//! Holds: an absent record reads as `Default`; writing `Default` makes it absent again. Between
+//! `checkpoint` and `rollback` every edit is undone. Neither side knows of the other.
 //! Not here: hashing (`tree`), disk.
 
 use crate::error::Fault;

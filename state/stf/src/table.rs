@@ -1,8 +1,8 @@
 //! One kind of record, decoded, in memory: pages of 64 that exist once written.
 //!
 //! In: reads and edits by index. Out: references; what was changed since it was last asked for.
-//! Holds: a read of what was never written costs nothing; every record is in the undo log at most once between
-//! two checkpoints and in the dirty list at most once between two takings.
+//! Holds: a read of what was never written costs nothing; every record is in the undo log at most
+//! once between two checkpoints and in the dirty list at most once between two takings.
 //! Not here: which kinds there are (`ram`), hashing (`tree`).
 
 use alloc::boxed::Box;

@@ -1,6 +1,7 @@
 //! The tree over all records: what a state root is (docs/formats.md §1), kept up to date in memory.
 //!
-//! In: records that changed, as rows. Out: the state root, proofs of records that are there or absent.
+//! In: records that changed, as rows. Out: the state root, proofs of records that are there or
+//! absent.
 //! Holds: the root depends on the records only, not on the way to them.
 //! Not here: where the records are kept (`ram`), the guest's partial tree (`witness`).
 

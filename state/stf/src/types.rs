@@ -1,4 +1,5 @@
-//! The values that travel through the transition: operations, envelopes, inputs, blocks, L1 records.
+//! The values that travel through the transition: operations, envelopes, inputs, blocks, L1
+//! records.
 //!
 //! In: decoded by `codec` and `envelope`. Out: read by `machine` and `ops`.
 //! Holds: sizes are bounded by their decoders (64 operations, 256 inputs, 1 KB of direct data).

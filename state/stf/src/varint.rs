@@ -1,4 +1,5 @@
-//! Variable-length integers in their one canonical form, and the reader over bytes that all decoders share.
+//! Variable-length integers in their one canonical form, and the reader over bytes that all
+//! decoders share.
 //!
 //! In: bytes of a batch or of calldata. Out: integers, or why there is none.
 //! Holds: total; LEB128 with the least bytes (docs/formats.md §4), so one value has one encoding.

@@ -1,8 +1,11 @@
-//! What each step costs at most, in VM instructions, from sizes known before it runs (rollup.md 3.2).
+//! What each step costs at most, in VM instructions, from sizes known before it runs (rollup.md
+//! 3.2).
 //!
-//! In: how many records a step may touch, and how deep they lie. Out: weights; chunks and envelopes are cut by them.
-//! Holds: every step is at most 2^25, so a chunk of 2^26 always makes progress; asserted below. A weight counts
-//! every way down a tree as if nothing of it were known yet; where a step's own ways must share, they share.
+//! In: how many records a step may touch, and how deep they lie. Out: weights; chunks and envelopes
+//! are cut by them.
+//! Holds: every step is at most 2^25, so a chunk of 2^26 always makes progress; asserted below. A
+//! weight counts every way down a tree as if nothing of it were known yet; where a step's own ways
+//! must share, they share.
 //! Not here: measuring them against the VM (`tests/twins` does, on the guest).
 
 use crate::direct::Kind;
@@ -17,7 +20,8 @@ pub const ENVELOPE: u64 = 1 << 30;
 /// Most that one step may weigh.
 pub const STEP_MAX: u64 = 1 << 25;
 
-/// One node of a tree opened, checked, and hashed again, with the work on its record; measured: 700 to 960.
+/// One node of a tree opened, checked, and hashed again, with the work on its record; measured: 700
+/// to 960.
 const NODE: u64 = 1_024;
 /// A phase entered, a cursor moved.
 pub(crate) const CURSOR: u64 = 4_096;
@@ -54,7 +58,8 @@ const REPORTERS: u64 = 5 + 64;
 const REPORTS: u64 = 5 + 12 + 64;
 /// The four records of a subaccount's client ids.
 const ALL_CLIENT_IDS: u64 = CLIENT_IDS + 3 * 6;
-/// An order joins a queue at its end, or leaves it from its head: it, one neighbour, its level, its side's bitmap.
+/// An order joins a queue at its end, or leaves it from its head: it, one neighbour, its level, its
+/// side's bitmap.
 const QUEUE_END: u64 = 2 * ORDER + LEVEL + TICKS;
 /// An order leaves a queue from within: two neighbours.
 const QUEUE: u64 = QUEUE_END + ORDER;
@@ -66,8 +71,9 @@ const SEARCHED: u64 = SUBACCOUNT + POSITION + ALL_CLIENT_IDS;
 const VALUED: u64 = 3 + MARKET;
 /// The best prices of a market.
 const BEST: u64 = 2 * TICKS;
-/// One more order of an account that cancels 64: half of every way is known by then (6 of 36 levels shared
-/// by neighbours, 6 of 24 by levels, 6 of 17 by bitmap nodes, all but 2 by the order's own slot).
+/// One more order of an account that cancels 64: half of every way is known by then (6 of 36 levels
+/// shared by neighbours, 6 of 24 by levels, 6 of 17 by bitmap nodes, all but 2 by the order's own
+/// slot).
 const CANCELLED: u64 = 3 + 2 * 31 + 19 + 12 + 9 + VALUED;
 
 /// Orders that one step of `cancel_all` cancels.
@@ -145,7 +151,8 @@ pub(crate) fn operation(operation: &Operation, subaccount: &Subaccount, scan: bo
     }
 }
 
-/// A step of matching: both accounts valued and changed, and the maker's queue or the one that the rest joins.
+/// A step of matching: both accounts valued and changed, and the maker's queue or the one that the
+/// rest joins.
 pub(crate) const fn matching(taker_positions: u64, maker_positions: u64) -> u64 {
     NODE * (CHAIN + TAKER + MARKET + 2 * OWNER + QUEUE_END + TICKS)
         + NODE * (taker_positions + maker_positions) * VALUED

@@ -1,7 +1,8 @@
 //! The inputs of an epoch, fetched by hash: L1 records, pages, direct inputs.
 //!
 //! In: the roots of a context, preimages. Out: what `platform::Inputs` asks for.
-//! Holds: of a batch only the newest segment is kept decoded; pages are fetched once while their batch is open.
+//! Holds: of a batch only the newest segment is kept decoded; pages are fetched once while their
+//! batch is open.
 //! Not here: what the data means (`codec`, `l1`).
 
 use alloc::collections::BTreeMap;

@@ -1,6 +1,7 @@
 //! Little-endian integers inside 32-byte words (docs/formats.md §1).
 //!
-//! In: a word and an offset that the caller fixes at compile time. Out: the integer, or the word changed.
+//! In: a word and an offset that the caller fixes at compile time. Out: the integer, or the word
+//! changed.
 //! Holds: offsets are constants of `records`; a wrong one is caught by the round-trip tests.
 
 use crate::types::{Address, Word};

@@ -1,6 +1,7 @@
 //! The body of a batch: a directory of segment sizes, then the segments.
 //!
-//! In: the data of a batch, through a reader that need not hold all of it. Out: where each segment lies.
+//! In: the data of a batch, through a reader that need not hold all of it. Out: where each segment
+//! lies.
 //! Holds: a directory whose sizes do not sum to exactly the rest is no directory.
 //! Not here: what is inside a segment.
 

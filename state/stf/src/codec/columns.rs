@@ -1,8 +1,10 @@
 //! The columns of a segment that are about inputs, each with its two directions side by side.
 //!
-//! In: the inputs of a block. Out: one column after another; and back, into inputs that start out blank.
+//! In: the inputs of a block. Out: one column after another; and back, into inputs that start out
+//! blank.
 //! Holds: what a column needs of earlier ones it reads from the inputs, so both directions agree.
-//! Not here: columns 6 to 14 (`operation_columns`), canonical form (`segment` encodes again and compares).
+//! Not here: columns 6 to 14 (`operation_columns`), canonical form (`segment` encodes again and
+//! compares).
 
 use super::operation_columns;
 use super::segment::signature;

@@ -1,7 +1,8 @@
 //! Codec 1: what a batch on L1 carries (docs/formats.md §4).
 //!
 //! In: bytes of a batch, or blocks. Out: blocks, or bytes.
-//! Holds: total and canonical: whatever decodes re-encodes to the same bytes, and memory follows the input.
+//! Holds: total and canonical: whatever decodes re-encodes to the same bytes, and memory follows
+//! the input.
 //! Not here: pages and hashes of a batch (`l1`), what a bad segment leads to (`machine`).
 
 mod body;

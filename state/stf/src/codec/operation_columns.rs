@@ -1,6 +1,8 @@
-//! The columns of a segment that are about operations (6 to 14), each with its two directions side by side.
+//! The columns of a segment that are about operations (6 to 14), each with its two directions side
+//! by side.
 //!
-//! In: the envelopes of a block. Out: one column after another; and back, into operations that start blank.
+//! In: the envelopes of a block. Out: one column after another; and back, into operations that
+//! start blank.
 //! Holds: divisions and differences as docs/formats.md §4 has them, all wrapping or checked.
 //! Not here: columns about inputs (`columns`).
 
@@ -145,9 +147,11 @@ fn quote_mut(operation: &mut Operation) -> Option<(u32, &mut u64, &mut u64)> {
     }
 }
 
-/// For each quote the place of its market's lane, in order of first appearance; and how many there are.
+/// For each quote the place of its market's lane, in order of first appearance; and how many there
+/// are.
 ///
-/// One look-up for each: a segment may name a new market in every operation, and its weight knows only its size.
+/// One look-up for each: a segment may name a new market in every operation, and its weight knows
+/// only its size.
 fn lane_places(inputs: &[Input]) -> (Vec<usize>, usize) {
     let mut known: BTreeMap<u32, usize> = BTreeMap::new();
     let mut places = Vec::new();
@@ -166,7 +170,8 @@ fn lane_places(inputs: &[Input]) -> (Vec<usize>, usize) {
     (places, known.len())
 }
 
-/// The largest power of ten, at most `limit` of at most 15, that divides `value`; zero bears every power.
+/// The largest power of ten, at most `limit` of at most 15, that divides `value`; zero bears every
+/// power.
 fn power_within(value: u64, limit: u8) -> u8 {
     if value.is_multiple_of(divisor(limit)) {
         return limit;

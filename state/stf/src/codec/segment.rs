@@ -13,8 +13,8 @@ use alloc::vec::Vec;
 /// Inputs of one block.
 pub const MAX_INPUTS: usize = 256;
 
-/// The segment of a block. None if the block has none: its time lies before the batch, its `direct_to`
-/// behind the header's, or a count is out of bounds.
+/// The segment of a block. None if the block has none: its time lies before the batch, its
+/// `direct_to` behind the header's, or a count is out of bounds.
 pub fn encode_segment(block: &Block, t_first_ms: u64, header_direct_to: u64) -> Option<Vec<u8>> {
     let time = block.time_ms.checked_sub(t_first_ms)?;
     let direct = header_direct_to.checked_sub(block.direct_to)?;

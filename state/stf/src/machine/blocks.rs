@@ -1,7 +1,8 @@
 //! The outer loop: records, blocks, ticks, direct inputs, voiding.
 //!
 //! In: the header's cursors. Out: the cursors moved on, ticks and direct inputs run.
-//! Holds: a bad segment, or one out of its record's bounds, ends the batch where it stands (rollup.md 2.4).
+//! Holds: a bad segment, or one out of its record's bounds, ends the batch where it stands
+//! (rollup.md 2.4).
 //! Not here: what is inside a block (`inputs`).
 
 use super::{MOVED, Machine, Progress};

@@ -1,7 +1,9 @@
 //! The inner loop: the inputs of a block, the operations of an envelope, the fills of a taker.
 //!
-//! In: the block under the cursor. Out: nonces used, operations applied or rejected, the cursors moved on.
-//! Holds: only an operation's first step can reject it; a rejected one changes nothing but the nonce.
+//! In: the block under the cursor. Out: nonces used, operations applied or rejected, the cursors
+//! moved on.
+//! Holds: only an operation's first step can reject it; a rejected one changes nothing but the
+//! nonce.
 //! Not here: what operations do (`ops`).
 
 use super::{Machine, Progress};
@@ -32,7 +34,8 @@ enum Under<'a> {
 }
 
 impl<S: Store, P: Platform, K: Sink> Machine<S, P, K> {
-    /// The input under the cursor, and what decoding its segment weighs if this chunk has not done so.
+    /// The input under the cursor, and what decoding its segment weighs if this chunk has not done
+    /// so.
     fn under<'a>(&self, inputs: &'a mut impl Inputs) -> Result<Under<'a>, Fault> {
         let place = (self.header.record, self.header.segment);
         let Segment::Block { block, size, closed } = inputs.segment(place.0, place.1)? else {
@@ -272,7 +275,8 @@ impl<S: Store, P: Platform, K: Sink> Machine<S, P, K> {
     }
 }
 
-/// The subaccount index that an envelope is for; one that cannot exist if its number is out of range.
+/// The subaccount index that an envelope is for; one that cannot exist if its number is out of
+/// range.
 fn subaccount_of(envelope: &Envelope) -> u64 {
     let number = u64::from(envelope.subaccount);
     if number < SUBACCOUNTS { u64::from(envelope.account) * SUBACCOUNTS + number } else { 0 }

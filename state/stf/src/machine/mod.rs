@@ -1,8 +1,10 @@
-//! The chunk loop: records, blocks, ticks, direct inputs, envelopes, operations, fills, one step at a time.
+//! The chunk loop: records, blocks, ticks, direct inputs, envelopes, operations, fills, one step at
+//! a time.
 //!
 //! In: a header, a store, and `Inputs`. Out: the header and the store after as many steps as fit.
-//! Holds: a step's weight is known before it runs; what comes next stands in the header and the `Taker` record
-//! only, so a run may stop between any two steps and go on elsewhere (rollup.md 3.1, 3.2).
+//! Holds: a step's weight is known before it runs; what comes next stands in the header and the
+//! `Taker` record only, so a run may stop between any two steps and go on elsewhere (rollup.md 3.1,
+//! 3.2).
 //! Not here: `header.state_root`, which whoever computes roots sets; what operations do (`ops`).
 
 mod blocks;
@@ -25,7 +27,8 @@ pub struct Context {
     pub chain_id: u64,
     /// The Inbox on L1.
     pub inbox: Address,
-    /// Program version; under another one in the header every chunk is the identity (rollup.md 3.3).
+    /// Program version; under another one in the header every chunk is the identity (rollup.md
+    /// 3.3).
     pub version: u32,
 }
 
@@ -90,8 +93,8 @@ impl<S: Store, P: Platform, K: Sink> Machine<S, P, K> {
         Self { store, platform, sink, header, context, used: 0, loaded: None }
     }
 
-    /// Starts a chunk: nothing used, no segment decoded. `run_chunk` does so itself after a full one;
-    /// callers do at the end of an epoch.
+    /// Starts a chunk: nothing used, no segment decoded. `run_chunk` does so itself after a full
+    /// one; callers do at the end of an epoch.
     pub fn start_chunk(&mut self) {
         (self.used, self.loaded) = (0, None);
     }
@@ -101,7 +104,8 @@ impl<S: Store, P: Platform, K: Sink> Machine<S, P, K> {
         self.used
     }
 
-    /// Runs until the chunk is full or inputs are missing; goes on where it stopped when called again.
+    /// Runs until the chunk is full or inputs are missing; goes on where it stopped when called
+    /// again.
     ///
     /// # Errors
     /// `Fault` if the inputs or the state are not what a lawful run can meet.

@@ -1,7 +1,9 @@
 //! Matching: the active taker against the best maker, one fill per step (trading.md 3.5, 5.5).
 //!
-//! In: the `Taker` record and the book. Out: trades, cancelled makers, and in the end the taker's rest.
-//! Holds: execution at the maker's price; nothing here can reject the operation: what cannot go on is cancelled.
+//! In: the `Taker` record and the book. Out: trades, cancelled makers, and in the end the taker's
+//! rest.
+//! Holds: execution at the maker's price; nothing here can reject the operation: what cannot go on
+//! is cancelled.
 //! Not here: whether the taker may trade at all (`place`).
 
 use crate::book;

@@ -1,7 +1,9 @@
 //! What users ask for: one file per operation.
 //!
-//! In: an operation, the subaccount it is for, the environment. Out: edits and events, or a `Reject`.
-//! Holds: an operation that rejects is rolled back by `machine`; straight lines here, branching in `run`.
+//! In: an operation, the subaccount it is for, the environment. Out: edits and events, or a
+//! `Reject`.
+//! Holds: an operation that rejects is rolled back by `machine`; straight lines here, branching in
+//! `run`.
 //! Not here: signatures, nonces, budgets (`machine`), direct inputs (`direct`).
 
 pub(crate) mod cancel;

@@ -1,7 +1,8 @@
 //! Placing an order: every check, then either a rest in the book or a taker to be matched.
 //!
 //! In: `Place` terms, or a replaced order's. Out: an open order, an active `Taker`, or a `Reject`.
-//! Holds: the margin test comes once, before matching, for the whole order at its limit (trading.md 5.5).
+//! Holds: the margin test comes once, before matching, for the whole order at its limit (trading.md
+//! 5.5).
 //! Not here: matching itself (`matching`).
 
 use crate::book;
@@ -152,14 +153,16 @@ pub(crate) fn admit<S: Store, P: Platform, K: Sink>(
     Ok(Outcome::Done)
 }
 
-/// Whatever fills, in whatever order, the size stays in range: |size| + buys + sells never grows by a fill.
+/// Whatever fills, in whatever order, the size stays in range: |size| + buys + sells never grows by
+/// a fill.
 fn check_size(position: &Position, qty_e9: u64) -> Result<(), Reject> {
     let parts = [position.size_e9.unsigned_abs(), position.buys_e9, position.sells_e9, qty_e9];
     let total: u128 = parts.into_iter().map(u128::from).sum();
     i64::try_from(total).map(|_| ()).map_err(|_| Reject::Overflow)
 }
 
-/// The first clause of 5.4, the order counted as open, with what it would pay if it took all at its limit.
+/// The first clause of 5.4, the order counted as open, with what it would pay if it took all at its
+/// limit.
 fn has_room<S: Store>(
     store: &mut S,
     market: &Market,

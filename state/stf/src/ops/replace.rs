@@ -1,8 +1,10 @@
 //! Replacing an order's price and open quantity; its id stays.
 //!
-//! In: client id and new terms. Out: the order in its old place, at the end of a queue, or as a taker.
-//! Holds: the place is kept iff the price stays and the quantity does not grow (trading.md 3.1); such a change
-//! only gives margin back, so it is neither tested for margin nor barred by the market's state or band.
+//! In: client id and new terms. Out: the order in its old place, at the end of a queue, or as a
+//! taker.
+//! Holds: the place is kept iff the price stays and the quantity does not grow (trading.md 3.1);
+//! such a change only gives margin back, so it is neither tested for margin nor barred by the
+//! market's state or band.
 //! Not here: checks that placing shares (`place`).
 
 use crate::error::{Fault, Reject, Stop};

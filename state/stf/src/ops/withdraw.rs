@@ -1,6 +1,7 @@
 //! Withdrawing quote: a debit here, a leaf in the withdrawals tree there.
 //!
-//! In: token, amount, recipient. Out: the leaf appended, the header's withdrawals root and count renewed.
+//! In: token, amount, recipient. Out: the leaf appended, the header's withdrawals root and count
+//! renewed.
 //! Holds: nothing leaves beyond trading.md 7.4; the leaf is docs/formats.md §3.
 //! Not here: paying out, which L1 does.
 

@@ -1,4 +1,5 @@
-//! The order book as plain records: orders, price levels, bitmaps of ticks, client ids, the order being matched.
+//! The order book as plain records: orders, price levels, bitmaps of ticks, client ids, the order
+//! being matched.
 
 use crate::store::Record;
 use crate::types::Word;

@@ -1,4 +1,5 @@
-//! Chain-wide records: counters and sinks, reporters and their newest reports, the withdrawals frontier.
+//! Chain-wide records: counters and sinks, reporters and their newest reports, the withdrawals
+//! frontier.
 
 use crate::store::Record;
 use crate::types::{Address, Word};

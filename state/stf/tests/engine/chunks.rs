@@ -1,6 +1,8 @@
-//! One epoch after another from L1 data: the whole state in memory and a witness alone give the same chunk roots.
+//! One epoch after another from L1 data: the whole state in memory and a witness alone give the
+//! same chunk roots.
 //!
-//! The data holds what no honest sequencer posts too: bad directories, bad segments, blocks out of time, `advance`.
+//! The data holds what no honest sequencer posts too: bad directories, bad segments, blocks out of
+//! time, `advance`.
 
 use crate::random::{Random, random_world, seeds, sign_all};
 use crate::world::*;

@@ -1,6 +1,8 @@
-//! Numbers of every width in every field: whatever users and governance send is applied or refused by name.
+//! Numbers of every width in every field: whatever users and governance send is applied or refused
+//! by name.
 //!
-//! Sums are checked for overflow in this build, so a sum that wraps stops the test; so does a fault.
+//! Sums are checked for overflow in this build, so a sum that wraps stops the test; so does a
+//! fault.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! The chunk loop: ticks, bounds of blocks, ends of records, voiding, weights (rollup.md 2.4, 3.2; trading.md 1.6).
+//! The chunk loop: ticks, bounds of blocks, ends of records, voiding, weights (rollup.md 2.4, 3.2;
+//! trading.md 1.6).
 
 use crate::world::*;
 use stf::error::Reject;
@@ -149,7 +150,8 @@ fn an_envelope_beyond_its_budget_is_refused_from_there_on() {
     assert_eq!(operations.len(), 64);
     assert!(operations[..first].iter().all(|(_, reason)| *reason == 0));
     assert!(operations[first..].iter().all(|(_, reason)| *reason == heavy));
-    // The order under way was cut, the fills before it stand, and the next envelope has a budget of its own.
+    // The order under way was cut, the fills before it stand, and the next envelope has a budget of
+    // its own.
     let (_, left_e9, reason) = *world.cancels().last().unwrap();
     assert_eq!((reason, left_e9 % milli(1)), (heavy, 0));
     assert_eq!(world.size(10, 0) as u64, world.market(0).trades * milli(1));

@@ -1,6 +1,7 @@
 //! The engine by its public face: blocks and direct inputs go in, events and records come out.
 //!
-//! `orders`, `margins`, `outside`, `loops`: one rule at a time, what it allows beside what it refuses.
+//! `orders`, `margins`, `outside`, `loops`: one rule at a time, what it allows beside what it
+//! refuses.
 //! `random`: every invariant after every step, and that a run may stop between any two steps.
 
 // Helpers of tests may stop a test, and their numbers are small.

@@ -91,8 +91,8 @@ fn below_initial_margin_only_orders_that_reduce_are_taken() {
 
 #[test]
 fn a_reducing_order_stops_where_the_account_would_be_worse_off() {
-    // E = 100,000 - 18·1,000 = 82,000 at 51,000. A fill leaves E/MM unchanged at 51,000 + E/size: that is
-    // 55,823 for the second of them and 55,843 for the third.
+    // E = 100,000 - 18·1,000 = 82,000 at 51,000. A fill leaves E/MM unchanged at 51,000 + E/size:
+    // that is 55,823 for the second of them and 55,843 for the third.
     let mut world = squeezed(51_000);
     world.applied(4, place(false, 51_000, 1_000, 1));
     world.applied(4, place(false, 55_500, 1_000, 2));
@@ -115,7 +115,8 @@ fn a_negative_equity_takes_nothing_but_deposits() {
 #[test]
 fn a_maker_that_could_not_carry_the_fill_is_cancelled_instead() {
     let mut world = squeezed(50_000);
-    // 2 more short reach the limit of initial margin; then the price runs away from the resting order.
+    // 2 more short reach the limit of initial margin; then the price runs away from the resting
+    // order.
     world.applied(1, place(false, 50_500, 2_000, 7));
     world.price(0, 54_000 * E9);
     world.tick();

@@ -1,4 +1,5 @@
-//! What comes from and goes to L1: deposits, forced operations, governance, withdrawals; envelopes' checks.
+//! What comes from and goes to L1: deposits, forced operations, governance, withdrawals; envelopes'
+//! checks.
 
 use crate::world::*;
 use stf::error::Reject;

@@ -1,4 +1,5 @@
-//! Long random runs: invariants after every step, and a run that stops between any two steps ends the same.
+//! Long random runs: invariants after every step, and a run that stops between any two steps ends
+//! the same.
 //!
 //! `NOVATION_SEED` adds one seed to the fixed ones; every run prints its seed.
 
@@ -190,7 +191,8 @@ fn a_run_that_stops_between_any_two_steps_ends_in_the_same_state() {
         let world = random_world(seed, 120);
         let straight = (*world.header(), world.rows());
 
-        // A new machine for every step, from header and store alone, recovering every signer itself.
+        // A new machine for every step, from header and store alone, recovering every signer
+        // itself.
         let mut feed = world.feed.clone();
         sign_all(&mut feed);
         let (mut header, mut store, mut steps) = (genesis(), RamStore::new(), 0_u64);

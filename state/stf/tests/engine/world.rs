@@ -152,7 +152,8 @@ pub fn user(name: u8) -> Address {
 const REPORTER: u8 = 200;
 
 impl World {
-    /// Asset, one reporter, two markets: BTC (tick 0.1, lot 0.001) and ETH (tick 0.01, lot 0.01), no fees.
+    /// Asset, one reporter, two markets: BTC (tick 0.1, lot 0.001) and ETH (tick 0.01, lot 0.01),
+    /// no fees.
     pub fn new() -> Self {
         let machine = Machine::new(RamStore::new(), Toy, Log::default(), genesis(), CONTEXT);
         let feed = Feed::default();

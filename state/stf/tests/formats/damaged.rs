@@ -1,4 +1,5 @@
-//! Round trips of random values; decoders are total on damaged bytes, and what decodes is canonical.
+//! Round trips of random values; decoders are total on damaged bytes, and what decodes is
+//! canonical.
 
 use crate::generator::Random;
 use stf::codec::{decode_segment, directory_of, encode_body, encode_segment};

@@ -1,4 +1,5 @@
-//! Formats of docs/formats.md: against vectors that Python wrote, and against random and damaged bytes.
+//! Formats of docs/formats.md: against vectors that Python wrote, and against random and damaged
+//! bytes.
 //!
 //! `NOVATION_SEED` repeats a run; every random test prints its seed and how many cases it had.
 

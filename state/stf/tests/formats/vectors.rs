@@ -1,4 +1,5 @@
-//! Envelopes that eth-account signed, refusals by name, segments that the Python encoder wrote, reasons.
+//! Envelopes that eth-account signed, refusals by name, segments that the Python encoder wrote,
+//! reasons.
 
 use crate::Hashes;
 use crate::json::Json;
