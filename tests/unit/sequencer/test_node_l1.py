@@ -77,6 +77,9 @@ async def test_a_restarted_node_has_the_same_chain_and_goes_on(
         content = await contracts.call(l1, "Inbox", deployment.inbox, "content")
         batch = await node.client.call("rollup_getBatch", records - 1)
         assert batch["content"] == "0x" + content.hex()
+        landed = await l1.request("eth_getTransactionReceipt", [batch["l1_tx"]])
+        assert int(landed["blockNumber"], 16) == batch["l1_block"]
+        assert landed["to"] == "0x" + deployment.inbox.hex()
 
 
 async def test_batches_that_l1_takes_back_are_posted_again(
