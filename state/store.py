@@ -129,6 +129,7 @@ class Store:
         self._lock = lock
         self._writer = threading.Lock()
         self._readers = 0
+        self._is_growing = False
         self._idle = threading.Condition()
         self._closed = False
         create = lock is not None
@@ -503,8 +504,14 @@ class Store:
 
     @contextmanager
     def _read(self) -> Iterator[Transaction]:
-        """Run a read transaction; the map is not resized meanwhile."""
+        """
+        Run a read transaction; the map is not resized meanwhile.
+
+        One that comes while a resize waits lets it go first, or busy readers would starve it. So a
+        reader must not read again inside its own transaction.
+        """
         with self._idle:
+            self._idle.wait_for(lambda: not self._is_growing)
             if self._closed:
                 raise StoreClosedError(f"the store in {self.path} is closed")
             self._readers += 1
@@ -536,8 +543,13 @@ class Store:
                 "raise the limit (map_size_max), or make room on the disk"
             )
         with self._idle:
-            self._idle.wait_for(lambda: self._readers == 0)
-            self._env.set_mapsize(size * 2)
+            self._is_growing = True
+            try:
+                self._idle.wait_for(lambda: self._readers == 0)
+                self._env.set_mapsize(size * 2)
+            finally:
+                self._is_growing = False
+                self._idle.notify_all()
 
     def _check_identity(self, chain_id: int) -> None:
         version = self._get("meta", b"schema_version")
