@@ -17,6 +17,10 @@ use crate::types::Operation;
 pub const CHUNK: u64 = 1 << 26;
 /// An envelope's operations are refused `too_heavy` beyond this (trading.md 1.6).
 pub const ENVELOPE: u64 = 1 << 30;
+/// Most that a tick may weigh before the next input has its turn (trading.md 1.7).
+const TICK_MAX: u64 = 1 << 31;
+/// Markets that there can be: their tree is 12 deep.
+const MARKETS_MAX: u64 = 1 << 12;
 /// Most that one step may weigh.
 pub const STEP_MAX: u64 = 1 << 25;
 
@@ -181,6 +185,8 @@ const _: () = {
     let (positions, open, way) = (POSITIONS as u64, ORDERS as u64, 160);
     assert!(segment(BATCH_BYTES) <= STEP_MAX);
     assert!(tick() <= STEP_MAX);
+    // So no tick is ever cut in two.
+    assert!(MARKETS_MAX * tick() <= TICK_MAX);
     assert!(envelope(64) <= STEP_MAX);
     assert!(report() <= STEP_MAX);
     assert!(void() <= STEP_MAX);
